@@ -21,10 +21,10 @@ from orchestra.model.desired import (
     Restart,
     RestartPolicy,
     Ulimit,
-    Update,
 )
 from orchestra.model.hook import Hook
 from orchestra.model.names import ContainerName, ServiceName, container_name
+from orchestra.model.update import FailureAction, Order, Update
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from orchestra.compose.context import Context
     from orchestra.compose.schema import process as schema
+    from orchestra.compose.schema.deploy import UpdateConfig
     from orchestra.compose.schema.process import BlkioConfig, BlkioRate
     from orchestra.compose.schema.service import Service
     from orchestra.model.desired import Dependency
@@ -87,7 +88,8 @@ def first_replica(
         healthcheck=_healthcheck(service),
         healthcheck_disabled=_is_disabled(service),
         restart=replace(restart(service), unhealthy=restarts_unhealthy(service)),
-        update=_update(service),
+        update=_update(service.deploy.update_config if service.deploy else None),
+        rollback=_update(service.deploy.rollback_config if service.deploy else None),
         stop_signal=service.stop_signal or "",
         stop_grace_period=10.0 if service.stop_grace_period is None else service.stop_grace_period.seconds,
         init=bool(service.init),
@@ -194,13 +196,19 @@ def restart(service: Service) -> Restart:
     )
 
 
-def _update(service: Service) -> Update | None:
+def _update(config: UpdateConfig | None) -> Update | None:
     """With ``update_config``, one replica at a time is the default, as in Swarm."""
-    update = service.deploy.update_config if service.deploy else None
-    if update is None:
+    if config is None:
         return None
-    parallelism = 1 if update.parallelism is None else update.parallelism
-    return Update(max(parallelism, 0), update.delay.seconds if update.delay else 0.0)
+    own = Update()
+    return Update(
+        parallelism=own.parallelism if config.parallelism is None else max(config.parallelism, 0),
+        delay=config.delay.seconds if config.delay else own.delay,
+        order=Order(config.order) if config.order else own.order,
+        monitor=own.monitor if config.monitor is None else config.monitor.seconds,
+        max_failure_ratio=own.max_failure_ratio if config.max_failure_ratio is None else config.max_failure_ratio,
+        failure_action=FailureAction(config.failure_action) if config.failure_action else own.failure_action,
+    )
 
 
 def ulimits(limits: Mapping[str, int | UlimitRange] | None) -> tuple[Ulimit, ...]:

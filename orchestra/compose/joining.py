@@ -161,8 +161,11 @@ def _report_pools_left(key: str, network: Network, applied: Collection[int], con
         context.problems.not_apply(message, context.span(place), place, hint)
 
 
-def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, ...]:
-    """The ports of replica ``index`` (from 1): each takes the next one of a published range."""
+def ports(key: str, index: int, context: Context) -> tuple[Port, ...]:
+    """The ports of replica ``index`` (from 1): each takes the next one of a published range, and then the first again.
+
+    Replicas that have one host port share its connections.
+    """
     if driver_of(leading_network(context.stack.services[key], context.stack.networks)) is not NetworkDriver.BRIDGE:
         return ()
     bind = default_bind(key, context)
@@ -172,14 +175,6 @@ def ports(key: str, index: int, replicas: int, context: Context) -> tuple[Port, 
         published: int | None = None
         if port.published:
             offered = parse_port_range(port.published)
-            if index > len(offered):
-                context.problems.warn(
-                    "port-conflict",
-                    f"{replicas} containers of {key} cannot share port {port.published}",
-                    context.span(path),
-                    path,
-                    f"publish a range of {replicas} ports, or no host port",
-                )
             published = offered.first + (index - 1) % len(offered)
         place, automatic = context.location(path), bool(published) and context.automatic_ports
         found.append(

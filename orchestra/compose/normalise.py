@@ -112,7 +112,7 @@ def _replicas(
             index=index,
             mounts=shared_mounts,
             endpoints=endpoints(key, name, context),
-            ports=ports(key, index, count, context),
+            ports=ports(key, index, context),
             labels=_labels(key, service, index, digest, dependencies, context),
         )
         specs.append(replace(made, pre_start=init_containers(service, made, (specs or [made])[0], context)))

@@ -38,6 +38,7 @@ from orchestra.model.result import (
     SettleResult,
     UpResult,
 )
+from orchestra.model.revision import Author
 from orchestra.plan.dependency import failed_options
 from orchestra.plan.desire import desire, with_wishes_of
 from orchestra.plan.done import is_down
@@ -75,8 +76,8 @@ if TYPE_CHECKING:
         SettleRequest,
         UpRequest,
     )
-    from orchestra.model.revision import Author
     from orchestra.plan.plan import Plan
+    from orchestra.plan.rolling import FailedUpdate
     from orchestra.plan.verdict import Failed
 
 
@@ -312,6 +313,11 @@ class Commands:
             await anyio.to_thread.run_sync(self._write, wanted, author)
             self._wanted, self._damage = wanted, None
             self._engine.set_desired(wanted)
+
+    async def end_updates(self, change: Callable[[Desired], Desired], failed: tuple[FailedUpdate, ...]) -> None:
+        """See ``follow_updates``. What is rolled back is another revision."""
+        names = " ".join(each.service for each in failed)
+        await self.want(change, Author(command=f"update of {names}, which failed") if failed else None)
 
     def _write(self, wanted: Desired, author: Author | None) -> None:
         store_desired(self._home, wanted)

@@ -41,6 +41,8 @@ def find_location(desired: Desired, failure: Failed) -> Location | None:
             return next((spec.location for spec in desired.networks if spec.name == name), None)
         case Kind.VOLUME:
             return next((spec.location for spec in desired.volumes if spec.name == name), None)
+        case Kind.SERVICE:
+            return next((spec.location for spec in desired.of_services if spec.service == name), None)
         case _:
             spec = desired.container(name)
             return None if spec is None else spec.location

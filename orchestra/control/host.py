@@ -21,6 +21,7 @@ from orchestra.control.presence import wait_until_lost
 from orchestra.control.server import Server
 from orchestra.engine.broadcast import in_batches
 from orchestra.engine.loop import Engine
+from orchestra.engine.updates import follow_updates
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.process import booted_at
 from orchestra.linux.readiness import readable
@@ -74,6 +75,7 @@ class Host:
             tasks.start_soon(self._report_failures, name="failure report")
             tasks.start_soon(self._keep_history, name="history of events")
             tasks.start_soon(self._engine.run, name="engine")
+            tasks.start_soon(follow_updates, self._engine, self._commands.end_updates, name="ends of updates")
             tasks.start_soon(self._one_offs.keep_books, name="one-off commands")
             tasks.start_soon(self._server.serve, control, name="control socket")
             tasks.start_soon(self._commands.follower.keep, name="follower of files")

@@ -15,6 +15,7 @@ from orchestra.plan.action import (
     CreateNetwork,
     CreateVolume,
     DisconnectContainer,
+    DrainContainer,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -83,6 +84,8 @@ async def perform(driver: Driver, action: Action) -> Effect:
             return Effect(container=await driver.start(name, restarts=restarts, backoff=backoff))
         case RunHooks():
             return Effect(output=await _run_hooks(driver, action))
+        case DrainContainer(name=name):
+            await driver.drain(name)
         case StopContainer():
             return Effect(output=await _stop(driver, action))
         case RemoveContainer(name=name, volumes=volumes):
@@ -157,7 +160,7 @@ def container_of(action: Action) -> str | None:
             return spec.name
         case StartContainer() | RunHooks() | StopContainer() | RemoveContainer():
             return action.name
-        case ConnectContainer() | DisconnectContainer():
+        case ConnectContainer() | DisconnectContainer() | DrainContainer():
             return action.name
         case _:
             return None

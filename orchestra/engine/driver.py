@@ -145,6 +145,13 @@ class Driver(Protocol):
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None: ...
 
+    async def drain(self, name: str) -> None:
+        """Return when names and published ports lead to other containers of its service that are ready, if there are.
+
+        What is connected to the container stays connected. ``observe`` reports since when, until it is removed.
+        """
+        ...
+
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         """Return when the run has ended: signal, at most ``timeout`` seconds, then SIGKILL.
 

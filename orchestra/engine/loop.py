@@ -40,6 +40,7 @@ from orchestra.plan.backoff import delay
 from orchestra.plan.earlier import is_refusal
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.predict import predict
+from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.plan.supersede import is_superseded
 from orchestra.record import replace
 
@@ -106,7 +107,9 @@ class Engine:
 
     @property
     def desired(self) -> Desired:
-        """The desired state of the last or first plan; ``set_desired`` takes effect after the next full look."""
+        """The desired state of the last or first plan, with stand-ins; ``set_desired`` takes effect after the next full
+        look.
+        """
         return self._desired
 
     @property
@@ -199,8 +202,10 @@ class Engine:
     def _step(self, tasks: TaskGroup) -> None:
         """Plan, and start the actions that are ready."""
         before = self._plan
+        assert self._adopted is not None
+        self._desired = with_stand_ins(self._adopted, self.observed, self.now())
         self._plan = plan(self._desired, self.observed, self.in_flight(), self.now())
-        self._planned_for = self._desired
+        self._planned_for = self._adopted
         for action in self._plan.ready:
             flight = _Flight(action, anyio.CancelScope())
             self._flights[action.resource] = flight
@@ -254,7 +259,8 @@ class Engine:
         is_new = desired is not self._adopted
         self._view.merge(seen, mark, self._flights, images=is_new)
         if is_new:
-            self._desired = self._adopted = desired
+            self._adopted = desired
+            self._desired = desired = with_stand_ins(desired, self.observed, self.now())
             for flight in self._flights.values():
                 if flight.began_at is None or is_superseded(flight.action, desired):
                     flight.scope.cancel()

@@ -16,6 +16,7 @@ from orchestra.model.mount import ImageMount, Mount
 from orchestra.model.names import ContainerName, NetworkName, ServiceName, StackName, VolumeName
 from orchestra.model.network_driver import NetworkDriver
 from orchestra.model.sharing import OfContainer, OfService, Own, Sharing
+from orchestra.model.update import Failing, Update
 from orchestra.model.wish import Wish
 from orchestra.record import Record
 
@@ -227,13 +228,6 @@ class OneOff(Record):
     caller: str = ""
 
 
-class Update(Record):
-    """How replicas are replaced. parallelism: how many at a time, 0 for all. delay: in seconds, between them."""
-
-    parallelism: int = 1
-    delay: float = 0.0
-
-
 class VolumeSource(Record):
     """A container whose volumes another one mounts (``volumes_from``)."""
 
@@ -254,7 +248,8 @@ class ContainerSpec(Record):
     container that it is made after, whose anonymous volumes it shares; it is no replica and has the index 0. step: its
     place among those of that container, from 0.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
-    model_endpoints: variables that are to hold the address of models. update: None for all replicas at once.
+    model_endpoints: variables that are to hold the address of models. update: None for all replicas at once. rollback:
+    how it goes back after an update that failed. stand_in: it runs only during an update, see ``plan.stand_ins``.
     """
 
     name: ContainerName
@@ -323,6 +318,8 @@ class ContainerSpec(Record):
     one_off: OneOff | None = None
     model_endpoints: tuple[str, ...] = ()
     update: Update | None = None
+    rollback: Update | None = None
+    stand_in: bool = False
     location: Location | None = None
 
     @property
@@ -478,6 +475,7 @@ class Desired(Record):
     models: tuple[ModelSpec, ...] = ()
     model_endpoint: str = ""
     finished: tuple[str, ...] = ()
+    failing: Mapping[ServiceName, Failing] = {}
 
     def container(self, name: str) -> ContainerSpec | None:
         return next((spec for spec in self.containers if spec.name == name), None)

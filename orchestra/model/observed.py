@@ -28,6 +28,7 @@ class Verb(StrEnum):
     HOOK = "hook"
     CONNECT = "connect"
     DISCONNECT = "disconnect"
+    DRAIN = "drain"
 
 
 BY_HAND = "by hand"
@@ -100,6 +101,8 @@ class Container(Record):
     endpoints: by network it is connected to, the hash of the endpoint in the file, or BY_HAND. left: by network that it
     was disconnected from by hand, when.
     hooks_done: how many of post_start have succeeded since a command last started it.
+    drained_at: when it gave its names and published ports to the other containers of its service, 0 if it did not;
+    stand_in: as in ContainerSpec.
     """
 
     name: ContainerName
@@ -133,6 +136,8 @@ class Container(Record):
     initializes: ContainerName = ContainerName("")
     endpoints: Mapping[str, str] = {}
     left: Mapping[str, float] = {}
+    drained_at: float = 0.0
+    stand_in: bool = False
 
     @property
     def hooks_left(self) -> tuple[Hook, ...]:

@@ -173,6 +173,22 @@ class RunHooks(Record):
         return ResourceId.container(self.name)
 
 
+class DrainContainer(Record):
+    """Have the other containers of its service take over its names and published ports, before it is stopped.
+
+    Connections that it has stay.
+    """
+
+    name: ContainerName
+    reason: str
+
+    verb = Verb.DRAIN
+
+    @property
+    def resource(self) -> ResourceId:
+        return ResourceId.container(self.name)
+
+
 class StopContainer(Record):
     """Signal, wait, then SIGKILL. signal: '' for the image's stop signal, or else SIGTERM.
 
@@ -224,6 +240,7 @@ Action = (
     | DisconnectContainer
     | StartContainer
     | RunHooks
+    | DrainContainer
     | StopContainer
     | RemoveContainer
 )

@@ -28,9 +28,10 @@ from orchestra.plan.earlier import is_checked, is_made_from, refusal_of
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.hooks import run_hooks, stop
 from orchestra.plan.images import ready_digest
+from orchestra.plan.progress import watched_until
 from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.restart import STEADY, next_run
-from orchestra.plan.rolling import wait_for_others
+from orchestra.plan.rolling import hold_back, in_its_order
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.plan.volumes import named_volumes
 
@@ -139,7 +140,8 @@ def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Bloc
     if missing or digest is None:
         return Blocked(ResourceId.container(spec.name), f"waits for {', '.join(map(str, missing))}", missing)
     seen = situation.observed.containers.get(spec.name)
-    return CreateContainer(spec, digest, "does not exist" if seen is None else "is not complete")
+    new = f"stands in while containers of {spec.service} are replaced" if spec.stand_in else "does not exist"
+    return CreateContainer(spec, digest, new if seen is None else "is not complete")
 
 
 def _missing(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, ...]:
@@ -189,8 +191,9 @@ def _make_way(
         return allowed
     if check is not None and not is_checked(situation, spec):
         return check
-    if (later := wait_for_others(situation, spec, why)) is not None:
-        return later
+    why = in_its_order(spec, situation.desired.stack, why)
+    if (before := hold_back(situation, spec, container, why)) is not None:
+        return before
     ending = stop(situation, container, f"to be replaced: {why}", replaces=True)
     verdict = situation.after_failure(ending)
     if verdict is not ending:
@@ -241,7 +244,11 @@ def _keep_running(
     else:
         replaced = replaced_dependency(situation, spec, container)
         if replaced is None:
-            return _heal(situation, spec, container, running) or run_hooks(container, running)
+            return (
+                _heal(situation, spec, container, running)
+                or run_hooks(container, running)
+                or _watch(situation, spec, container)
+            )
         why = f"{replaced} was replaced"
     allowed = check_dependencies(situation, spec, settled=True)
     if isinstance(allowed, Allowed):
@@ -262,6 +269,14 @@ def _heal(situation: Situation, spec: ContainerSpec, container: Container, runni
         reason = f"{why}; restarted {STEADY:g} s after its start"
         return Blocked(ResourceId.container(spec.name), reason, until=steady)
     return stop(situation, container, f"{why}; to be restarted")
+
+
+def _watch(situation: Situation, spec: ContainerSpec, container: Container) -> Blocked | None:
+    """Until the monitor time of its update is over, a container that runs is not done."""
+    until = watched_until(situation, spec, container)
+    if until is None or until <= situation.now:
+        return None
+    return Blocked(ResourceId.container(spec.name), "is watched after its update", until=until)
 
 
 def _after_exit(

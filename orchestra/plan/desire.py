@@ -51,7 +51,9 @@ def desire(
     request = Request(at, changes.stop_timeout, remove_orphans=changes.remove_orphans)
     asked = replace(new, request=request, wishes={service: wish(service) for service in taken})
     as_they_are = frozenset(dependencies).difference(changes.scaled)
-    return merge_desired(current, asked, frozenset(changes.services), as_they_are)
+    merged = merge_desired(current, asked, frozenset(changes.services), as_they_are)
+    failing = current.failing.items() if current else ()
+    return replace(merged, failing={service: each for service, each in failing if service not in taken})
 
 
 def with_wishes_of(current: Desired, new: Desired) -> Desired:

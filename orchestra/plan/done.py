@@ -70,7 +70,7 @@ def judge_up(
     starting = not services and any(resource.kind is not Kind.CONTAINER for resource in judge.busy)
     unproven: list[str] = []
     stuck: dict[ResourceId, str] = {}
-    images: set[ResourceId] = set()
+    others: set[ResourceId] = set()  # images, and services whose update has failed
     replaced = {spec.name for spec in desired.of_services}
     for name in find_departures(judge.situation):
         if name not in replaced and _selected(observed.containers[name].service, services):
@@ -88,9 +88,10 @@ def judge_up(
                 stuck[ResourceId.container(spec.name)] = error
                 if judge.may_have_more_reasons(ResourceId.container(spec.name)):
                     unproven.append(spec.name)
-                images.update(map(ResourceId.image, spec.image_keys))
+                others.update(map(ResourceId.image, spec.image_keys))
+    others.update(ResourceId(Kind.SERVICE, service) for service in desired.failing if _selected(service, services))
     one_offs = {ResourceId.container(spec.name) for spec in desired.one_offs}
-    causes = _causes(plan, {*stuck, *images} if services else None)
+    causes = _causes(plan, {*stuck, *others} if services else None)
     failures = [failure for failure in causes if failure.resource not in one_offs]
     known = {failure.resource for failure in failures}
     failures += [Failed(resource, error) for resource, error in stuck.items() if error and resource not in known]

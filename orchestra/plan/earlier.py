@@ -61,6 +61,8 @@ def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iter
         image = observed.images.get(spec.image_key)
         stays = policies.get(spec.image_key) in UNCHANGED and (not image or image.digest == container.image_digest)
         if container.config_hash == spec.config_hash and stays:
+            if spec.service in before.failing:  # the update that was paused goes on, and may still go back
+                yield from (each for each in before.earlier if each.spec.name == spec.name)
             continue
         for old in known.get(spec.name, ()):
             if old.config_hash == container.config_hash:

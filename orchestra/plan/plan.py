@@ -17,6 +17,7 @@ from orchestra.plan.earlier import is_to_be_checked
 from orchestra.plan.images import plan_image
 from orchestra.plan.networks import differs, holds_network, plan_network, plan_network_removal
 from orchestra.plan.removal import find_departures, plan_departures
+from orchestra.plan.rolling import failed_updates, failure_of_update, updated_services
 from orchestra.plan.situation import Situation
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.plan.volumes import plan_volume, plan_volume_removal
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestra.model.desired import Desired
+    from orchestra.model.names import ServiceName
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
+    from orchestra.plan.rolling import FailedUpdate
 
 __all__ = ["Blocked", "Failed", "Plan", "plan"]
 
@@ -37,6 +40,7 @@ class Plan(Record):
 
     converged: nothing to do, nothing in flight, and nothing that time or running containers could still change;
     resources in ``failed`` stay as they are. hopeless: resources that have failed or wait for one that has.
+    updated, failing: services whose update has succeeded, or failed, and for which that has yet to be written down.
     """
 
     ready: tuple[Action, ...] = ()
@@ -45,6 +49,8 @@ class Plan(Record):
     converged: bool = False
     failed: tuple[Failed, ...] = ()
     hopeless: frozenset[ResourceId] = frozenset()
+    updated: tuple[ServiceName, ...] = ()
+    failing: tuple[FailedUpdate, ...] = ()
 
 
 def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float) -> Plan:
@@ -52,6 +58,8 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Ac
     situation = Situation(desired, observed, in_flight, now)
     situation.changed_networks = _changed_networks(situation)
     situation.leaving = find_departures(situation)
+    for service in desired.failing:
+        situation.add(failure_of_update(situation, service))
     for image in desired.images:
         situation.add(plan_image(situation, image))
     for volume in desired.volumes:
@@ -59,7 +67,7 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Ac
     for network in desired.networks:
         situation.add(plan_network(situation, network))
     _repair_others(situation)
-    for replicas in situation.replicas.values():
+    for replicas in (*situation.replicas.values(), *situation.stand_ins.values()):
         for spec in replicas:
             situation.add(plan_container(situation, spec))
     for spec in situation.one_offs:
@@ -78,6 +86,8 @@ def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Ac
         converged=still and wake_at is None,
         failed=tuple(situation.failed),
         hopeless=frozenset(situation.hopeless),
+        updated=tuple(updated_services(situation)) if situation.updating else (),
+        failing=tuple(failed_updates(situation)) if situation.updating else (),
     )
 
 

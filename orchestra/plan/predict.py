@@ -13,6 +13,7 @@ from orchestra.plan.action import (
     CreateNetwork,
     CreateVolume,
     DisconnectContainer,
+    DrainContainer,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -78,6 +79,9 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
             case DisconnectContainer(name=name, network=left):
                 if name in containers:
                     containers[name] = _disconnected(containers[name], left)
+            case DrainContainer(name=name):
+                if name in containers:
+                    containers[name] = replace(containers[name], drained_at=now)
             case RemoveContainer(name=name):
                 containers.pop(name, None)
             case _:
@@ -119,6 +123,7 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         initializes=spec.initializes,
         post_start=spec.post_start,
         pre_stop=spec.pre_stop,
+        stand_in=spec.stand_in,
     )
 
 

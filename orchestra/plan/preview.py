@@ -15,6 +15,7 @@ from orchestra.model.observed import Exited, Running
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer
 from orchestra.plan.plan import Blocked, Failed, plan
 from orchestra.plan.predict import predict_all
+from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def preview(desired: Desired, observed: Observed, now: float) -> Preview:
     now = max(now, desired.request.at, *(wish.at for wish in desired.wishes.values()))
     rounds: list[tuple[Action, ...]] = []
     checks: dict[ResourceId, CheckContainer | CreateContainer] = {}
+    asked = desired
     while True:
+        desired = with_stand_ins(asked, observed, now)
         step = plan(desired, observed, {}, now)
         if step.ready:
             for action in step.ready:

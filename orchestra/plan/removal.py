@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer
 from orchestra.plan.connection import leaves
 from orchestra.plan.hooks import stop
+from orchestra.plan.progress import progress_of
+from orchestra.plan.rolling import drain
 from orchestra.plan.situation import Departure
 from orchestra.plan.verdict import Blocked
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestra.model.desired import ContainerSpec, Desired
     from orchestra.model.observed import Container, Observed
-    from orchestra.plan.action import StopContainer
+    from orchestra.plan.action import DrainContainer, StopContainer
     from orchestra.plan.situation import Situation
 
 
@@ -66,6 +69,8 @@ def _unwanted(situation: Situation, container: Container) -> str | None:
         return "the stack goes down"
     if container.service in situation.disabled:
         return None
+    if container.stand_in:
+        return f"the update of {container.service} is over"
     count = len(situation.replicas.get(container.service, ()))
     return f"{container.service} is scaled to {count}"
 
@@ -91,7 +96,7 @@ def orphans(desired: Desired, observed: Observed) -> tuple[str, ...]:
     )
 
 
-def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveContainer | Blocked]:
+def plan_departures(situation: Situation) -> Iterator[DrainContainer | StopContainer | RemoveContainer | Blocked]:
     """The next step of every leaving container; among the replicas of a service, the highest index first."""
     if not situation.leaving:
         return
@@ -113,7 +118,16 @@ def plan_departures(situation: Situation) -> Iterator[StopContainer | RemoveCont
             reason = f"{departure.reason}; waits for {', '.join(held_by)} to stop"
             yield Blocked(resource, reason, situation.resources(held_by))
         else:
-            yield stop(situation, container, departure.reason, replaces=replaces)
+            drained = _drain(situation, container, departure.reason) if container.stand_in else None
+            yield drained or stop(situation, container, departure.reason, replaces=replaces)
+
+
+def _drain(situation: Situation, container: Container, why: str) -> DrainContainer | Blocked | None:
+    status = container.status
+    serves = isinstance(status, Running) and status.health.status in (HealthStatus.NONE, HealthStatus.HEALTHY)
+    if situation.going_down or situation.wish(container.service).rests or not serves:
+        return None
+    return drain(situation, container, progress_of(situation, container.service), why)
 
 
 def _comes_again(situation: Situation, name: str) -> bool:
@@ -126,6 +140,8 @@ def _fate_of_volumes(situation: Situation, container: Container) -> AnonymousVol
     if _comes_again(situation, container.name) or container.initializes in situation.specs:
         return AnonymousVolumes.HAND_ON
     request = situation.request
+    if container.stand_in:
+        return AnonymousVolumes.DELETE
     return AnonymousVolumes.DELETE if request.remove_volumes or request.remove_anonymous else AnonymousVolumes.LEAVE
 
 

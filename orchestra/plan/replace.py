@@ -25,8 +25,11 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         return container.damage
     if container.service != spec.service:
         return f"it belongs to service {container.service}"
+    drained = "it has given up its names and ports" if container.drained_at else None
     if situation.is_never_replaced(spec, container):
-        return None
+        return drained
+    if container.stand_in and not spec.stand_in:
+        return "it stood in for another"
     if container.config_hash != spec.config_hash:
         return "its definition changed"
     image = situation.observed.images.get(spec.image_key)
@@ -50,7 +53,7 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         if seen and container.created_at < seen.created_at:
             lends = owner.service in [getattr(source.whose, "service", None) for source in spec.volumes_from]
             return f"it {'mounts volumes of' if lends else 'shares a namespace with'} {owner.name}, which was replaced"
-    return None
+    return drained
 
 
 def _is_to_be_renewed(situation: Situation, spec: ContainerSpec, container: Container) -> bool:

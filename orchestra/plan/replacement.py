@@ -42,6 +42,8 @@ def replacements(preview: Preview, outlook: ForeseeResult) -> list[Replacement]:
         resource = action.resource
         if resource in found or resource not in created or resource not in removed:
             continue
+        if resource.kind is Kind.CONTAINER and resource.name not in outlook.observed.containers:
+            continue  # a stand-in, which comes and goes
         if isinstance(action, (StopContainer, RemoveContainer, RemoveNetwork)):
             reason = action.reason.removeprefix("to be replaced: ")
             found[resource] = Replacement(

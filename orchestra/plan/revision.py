@@ -35,6 +35,7 @@ def definition(desired: Desired) -> Desired:
         earlier=(),
         earlier_networks=(),
         finished=(),
+        failing={},
     )
 
 
@@ -87,7 +88,7 @@ def _essence(spec: Spec) -> tuple[object, ...]:
     """Everything that makes it what it is. The hash of a container covers only what it has to be replaced for."""
     if not isinstance(spec, ContainerSpec):
         return (spec.config_hash,)
-    return spec.service, spec.config_hash, spec.image_keys, spec.depends_on, spec.endpoints, spec.update
+    return spec.service, spec.config_hash, spec.image_keys, spec.depends_on, spec.endpoints, spec.update, spec.rollback
 
 
 def _changes(before: Spec | None, after: Spec) -> tuple[Change, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestra.model.names import ServiceName
     from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action
+    from orchestra.plan.progress import Progress
 
 
 GIVE_UP = 7
@@ -58,17 +59,21 @@ class Situation:
         inits = (init for spec in desired.of_services for init in spec.pre_start)
         self.init_containers: dict[str, ContainerSpec] = {init.name: init for init in inits}
         self.replicas: dict[str, list[ContainerSpec]] = {}
+        self.stand_ins: dict[str, list[ContainerSpec]] = {}
         self.restarted_with: dict[str, list[ContainerSpec]] = {}
         for spec in sorted(desired.of_services, key=_start_order):
-            self.replicas.setdefault(spec.service, []).append(spec)
+            (self.stand_ins if spec.stand_in else self.replicas).setdefault(spec.service, []).append(spec)
             for dependency in spec.depends_on:
                 if dependency.restart:
                     self.restarted_with.setdefault(dependency.service, []).append(spec)
         self.earlier = {earlier.spec.name: earlier for earlier in desired.earlier}
+        self.updating = frozenset(earlier.spec.service for earlier in desired.earlier)
         self.changed_networks: frozenset[str] = frozenset()
         self.leaving: dict[str, Departure] = {}
         self.to_check: set[str] = set()
         self.replacing: set[str] = set()
+        self.begun_replacements: set[str] = set()
+        self.progress: dict[str, Progress] = {}
         self.ready: list[Action] = []
         self.blocked: list[Blocked] = []
         self.failed: list[Failed] = []

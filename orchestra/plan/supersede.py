@@ -12,6 +12,7 @@ from orchestra.plan.action import (
     CreateNetwork,
     CreateVolume,
     DisconnectContainer,
+    DrainContainer,
     PullImage,
     RemoveContainer,
     RemoveNetwork,
@@ -54,7 +55,7 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             return asked is not None and asked < timeout
         case CreateNetwork() | CreateVolume() | RemoveNetwork() | RemoveVolume() | RemoveContainer():
             return False
-        case ConnectContainer() | DisconnectContainer():
+        case ConnectContainer() | DisconnectContainer() | DrainContainer():
             return False
         case _:
             assert_never(action)

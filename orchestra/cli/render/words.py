@@ -20,6 +20,7 @@ _VERBS = {
     "disconnect": ("Disconnecting", "Disconnected"),
     "start": ("Starting", "Started"),
     "hook": ("Running post_start", "Ran post_start"),
+    "drain": ("Draining", "Drained"),
     "stop": ("Stopping", "Stopped"),
     "remove": ("Removing", "Removed"),
 }

@@ -51,7 +51,7 @@ class RestartPolicy(Model):
 class UpdateConfig(Model):
     parallelism: Integer | None = None
     delay: Time | None = None
-    failure_action: str | None = None
+    failure_action: Literal["pause", "continue", "rollback"] | None = None
     monitor: Time | None = None
     max_failure_ratio: Number | None = None
     order: Literal["start-first", "stop-first"] | None = None

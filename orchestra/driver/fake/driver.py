@@ -134,6 +134,11 @@ class FakeDriver:
         await self._point("start", name)
         return container
 
+    async def drain(self, name: str) -> None:
+        await self._point("drain", name)
+        self.world.drain(name)
+        await self._point("drain", name)
+
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         self.world.note_call("stopping", name)
         await self._point("stop", name)

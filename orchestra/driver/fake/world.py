@@ -19,6 +19,7 @@ from orchestra.plan.action import (
     ConnectContainer,
     CreateContainer,
     DisconnectContainer,
+    DrainContainer,
     RemoveContainer,
     StartContainer,
 )
@@ -193,7 +194,11 @@ class World:
                 left = replace(container, left={**container.left, network: self.now()})
                 self._truth = with_container(self._truth, name, left)
 
-    def _change(self, action: ConnectContainer | DisconnectContainer) -> None:
+    def drain(self, name: str) -> None:
+        if name in self._truth.containers:
+            self._change(DrainContainer(ContainerName(name), ""))
+
+    def _change(self, action: ConnectContainer | DisconnectContainer | DrainContainer) -> None:
         self._truth = predict(self._truth, action, self.now())
         self._note(f"{action.verb}ed", action.name)
         self._notify(action.name)

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec, Endpoint
+    from orchestra.model.desired import ContainerSpec, Endpoint, Port
     from orchestra.model.observed import Container
 
 LAST = (*BUNDLE, RECORD)
@@ -98,7 +98,7 @@ class Containers:
             attachment = sound(attachments.load, directory)
             if attachment is not None and attachment.ports:
                 try:
-                    self._ports.reserve(name, attachment.ports)
+                    self._ports.reserve(name, attachment.ports, sharing=attachment.service)
                 except DriverError as error:
                     # Its rules lead there all the same; only the port is not reserved.
                     print(f"container {name}: {error}", file=sys.stderr, flush=True)
@@ -190,7 +190,7 @@ class Containers:
             joins = self._joins(spec)
             store_record(directory, ContainerRecord(replace(container, config_hash=""), spec.ports, joins))
             self._known.add(spec.name)
-        ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec))
+        ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec), sharing=spec.service)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
         config = self._write_bundle(spec, image, container, attachment, directory, again=kept is not None)
         command = tuple(config["process"]["args"])
@@ -286,9 +286,12 @@ class Containers:
             self._join_namespaces(name, record)
             if not record.ports or attachment.ports:
                 return attachment, False
-            attachment = replace(attachment, ports=self._ports.reserve(name, record.ports, attachment.families))
+            attachment = replace(attachment, ports=self._reserve_again(name, record, attachment))
             attachments.store(directory, attachment)
             return attachment, True
+
+    def _reserve_again(self, name: str, record: ContainerRecord, attachment: Attachment) -> tuple[Port, ...]:
+        return self._ports.reserve(name, record.ports, attachment.families, sharing=attachment.service)
 
     def connect(self, name: str, endpoint: Endpoint, *, by_hand: bool) -> Attachment:
         """See ``net.connection``."""
@@ -302,6 +305,20 @@ class Containers:
             return connection.disconnect(
                 self._home, self._stack, self._stack_home.container(name), network, by_hand=by_hand
             )
+
+    def drain(self, name: str) -> bool:
+        """Record that others take over its names and ports. Returns whether rules and names must be updated."""
+        directory = self._stack_home.container(name)
+        with self._lock(name):
+            attachment = sound(attachments.load, directory)
+            if attachment is None:
+                return False
+            if not attachment.drained_at:
+                attachments.store(directory, replace(attachment, drained_at=time.time()))
+            return True
+
+    def shares_ports(self, name: str) -> bool:
+        return self._ports.is_shared(name)
 
     def withdraw(self, name: str) -> bool:
         """After a requested stop: release the published ports. Returns whether the rules must be updated."""

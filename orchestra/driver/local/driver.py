@@ -34,6 +34,7 @@ from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
 from orchestra.model.names import StackName
 from orchestra.model.observed import Created, Observed, Running
+from orchestra.names.files import load_standing
 from orchestra.shim.client import start_resolver
 from orchestra.shim.finding import find_again
 from orchestra.shim.state import Status, state
@@ -99,11 +100,12 @@ class LocalDriver:
     async def serving(self) -> AsyncIterator[None]:
         changed, changes = anyio.create_memory_object_stream[str | None](float("inf"))
 
-        def tell(name: str) -> None:
+        def tell_of_end(name: str) -> None:
             self._keeping.note(name)
+            self._follow_standing(name)
             changed.send_nowait(name)
 
-        watch = Watch(self._stack_home, tell)
+        watch = Watch(self._stack_home, tell_of_end)
         # What looks in a thread goes on when all tasks are cancelled: what it uses stays open until they have ended.
         with changed, changes, watch as self._watch, self._containers, ExitStack() as opened:
             self._changes = changes
@@ -292,6 +294,7 @@ class LocalDriver:
         with runtime_errors(name):
             container, warnings = await run_sync(self._run, name)
         self._keeping.note(name)
+        self._follow_standing(name)
         for warning in warnings:
             print(f"container {name}: {warning}", file=sys.stderr, flush=True)
         return container
@@ -322,6 +325,13 @@ class LocalDriver:
         store_start(directory, restarts, backoff)
         sockets = None if self._names is None else self._names.open(attachment)
         return attachment, published, sockets
+
+    async def drain(self, name: str) -> None:
+        with runtime_errors(name):
+            changed = await run_sync(self._containers.drain, name)
+        if changed:
+            self._projections.ask()
+            await self._projections.settle()
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
         change = self._watch.change(name)
@@ -413,7 +423,21 @@ class LocalDriver:
 
     async def record_health(self, name: str, health: Health, probed: Probed | None = None) -> None:
         with runtime_errors(name):
-            await run_sync(store_health, self._stack_home.container(name), health, probed)
+            changed = await run_sync(self._record_health, name, health, probed)
+        if changed:
+            self._follow_standing(name)
+
+    def _record_health(self, name: str, health: Health, probed: Probed | None) -> bool:
+        """Returns whether names and shared ports may lead elsewhere now."""
+        directory = self._stack_home.container(name)
+        before = load_standing(directory)
+        store_health(directory, health, probed)
+        return load_standing(directory) != before
+
+    def _follow_standing(self, name: str) -> None:
+        """A port that several containers have leads to those of them that run and are well."""
+        if self._containers.shares_ports(name):
+            self._projections.ask()
 
     async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
         with runtime_errors(name, passing=(ENOENT, ESRCH)):

@@ -104,6 +104,7 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
         **(connected if attachment else {}),
         **{key: start[key] for key in COUNTS if isinstance(start.get(key), int)},
         **({"error": start["error"]} if isinstance(start.get("error"), str) else {}),
+        **({"drained_at": attachment["drained_at"]} if attachment.get("drained_at") else {}),
         **({"hooks_done": _hooks_done(files)} if container.get("post_start") else {}),
         "status": status,
         "addresses": addresses,

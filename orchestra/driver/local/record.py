@@ -9,7 +9,7 @@ from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.look import HEALTH, HOOKS, PAUSE, RECORD, START, STOP, of_run
 from orchestra.model.codec import decode, encode
 from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
-from orchestra.model.health import Health, Probed  # noqa: TC001 - the same
+from orchestra.model.health import Health, HealthStatus, Probed
 from orchestra.model.observed import Container  # noqa: TC001 - the same
 from orchestra.record import Record
 from orchestra.shim.state import Status, state
@@ -72,10 +72,17 @@ def store_record(directory: str, record: ContainerRecord) -> None:
 
 
 def store_start(directory: str, restarts: int, backoff: int) -> None:
-    """Before a run: what was known of the last run says nothing about it. Hooks belong to commands, not to runs."""
+    """Before a run: what was known of the last run says nothing about it. Hooks belong to commands, not to runs.
+
+    One that has a health check is not well until the first probe says so.
+    """
     files = ContainerDirectory(directory)
     files.store(START, {"restarts": restarts, "backoff": backoff})
-    files.remove(STOP, HEALTH, PAUSE, *(() if restarts else (HOOKS,)))
+    files.remove(STOP, PAUSE, *(() if restarts else (HOOKS,)))
+    if files.load_sound(RECORD).get("container", {}).get("healthcheck"):
+        files.store(HEALTH, {"health": {"status": HealthStatus.STARTING}})
+    else:
+        files.remove(HEALTH)
 
 
 def store_error(directory: str, error: str) -> None:

@@ -87,7 +87,8 @@ class Attachment(Record):
     the host's. links: pairs of a name and the container of another stack that it leads to. resolv_conf and hosts: the
     texts of these two files in /etc. names: what it is called on every network; none if it has no networks of its own.
     left: by network that it was disconnected from by hand, when (Unix time). former: addresses that hosts files may
-    still hold while an interface is incomplete.
+    still hold while an interface is incomplete. drained_at: since when others have its names and ports (Unix time), 0
+    if it has them.
     """
 
     stack: str
@@ -105,6 +106,7 @@ class Attachment(Record):
     names: tuple[str, ...] = ()
     left: Mapping[str, float] = {}
     former: tuple[str, ...] = ()
+    drained_at: float = 0.0
 
     @property
     def addresses(self) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import FatalError
@@ -118,7 +119,7 @@ def _chains(
 ) -> list[tuple[str, list[list[Rule]]]]:
     local = _match({"fib": {"result": "type", "flags": ["daddr"]}}, "local")
     return [
-        ("ports", [_publish(publication) for publication in publications]),
+        ("ports", [_publish(publication, others) for publication, others in _with_others(publications)]),
         ("prerouting", [[local, {"jump": {"target": "ports"}}]]),
         ("output", [[local, {"jump": {"target": "ports"}}]]),
         ("postrouting", [rule for bridge in bridges for rule in _translate(family, bridge)]),
@@ -128,14 +129,31 @@ def _chains(
     ]
 
 
-def _publish(publication: Publication) -> list[Rule]:
+def _with_others(publications: Sequence[Publication]) -> list[tuple[Publication, int]]:
+    """Each with the number of those after it that have the same host port."""
+    left = Counter(map(_host_port, publications))
+    found = []
+    for publication in publications:
+        left[_host_port(publication)] -= 1
+        found.append((publication, left[_host_port(publication)]))
+    return found
+
+
+def _host_port(publication: Publication) -> tuple[str, str, int]:
+    return publication.protocol, publication.host_ip, publication.host_port
+
+
+def _publish(publication: Publication, others: int) -> list[Rule]:
+    """others: how many rules for this host port follow: each takes its share of the connections that reach it."""
     family = _family(publication.address)
     where = [_match(_payload(family, "daddr"), publication.host_ip)] if publication.host_ip else []
     if family == "ip6" and not publication.host_ip:
         # The kernel takes no answer to ::1 from an interface: better no connection than one that waits.
         where.append(_match(_payload(family, "daddr"), LOOPBACK[family].partition("/")[0], "!="))
     port = _match(_payload(publication.protocol, "dport"), publication.host_port)
-    return [*where, port, {"dnat": {"addr": publication.address, "port": publication.port}}]
+    turn = {"numgen": {"mode": "inc", "mod": others + 1, "offset": 0}}
+    where += [port, *([_match(turn, 0)] if others else [])]
+    return [*where, {"dnat": {"addr": publication.address, "port": publication.port}}]
 
 
 def _translate(family: str, bridge: Bridge) -> list[list[Rule]]:

@@ -37,11 +37,15 @@ NUMBERS_TRIED = 16
 
 
 class Held(NamedTuple):
-    """What a container has reserved: the port as asked for, as published, and the socket that reserves it."""
+    """What a container has reserved: the port as asked for, as published, and the socket that reserves it.
+
+    sharing: containers that give the same word share a host port that they ask for by number.
+    """
 
     asked: Port
     port: Port
     socket: socket.socket
+    sharing: str = ""
 
 
 class PortReservations:
@@ -60,13 +64,18 @@ class PortReservations:
         self._held: dict[str, list[Held]] = {}
 
     def reserve(
-        self, container: str, ports: Sequence[Port], families: tuple[bool, bool] = (True, False)
+        self,
+        container: str,
+        ports: Sequence[Port],
+        families: tuple[bool, bool] = (True, False),
+        *,
+        sharing: str = "",
     ) -> tuple[Port, ...]:
         """Reserve exactly these ports for the container. Returns them in the same order, with every host port chosen.
 
         families: whether ports that name no address are published for IPv4, and for IPv6; for both they become two
-        with the same host port. A port that was asked for before keeps its host port. All or nothing: raises
-        PortUnavailable if one is in use.
+        with the same host port. A port that was asked for before keeps its host port. sharing: see ``Held``. All or
+        nothing: raises PortUnavailable if one is in use.
         """
         with self._lock:
             before = {(held.asked, held.port): held for held in self._held.get(container, ())}
@@ -81,11 +90,13 @@ class PortReservations:
                         continue
                     if any(_overlaps(part, other.port) for part in parts for other in taken):
                         raise _in_use(port, "another port of the same service")
-                    holders = self._bind_again(port, parts) or self._bind_all(parts)
+                    shared = self._share(parts, sharing) if sharing else []
+                    holders = shared or self._bind_again(port, parts) or self._bind_all(parts)
                     fresh += holders
                     number = holders[0].getsockname()[1]
                     for part, holder in zip(parts, holders, strict=True):
-                        taken.append(Held(part, replace(part, published=number, automatic=False), holder))
+                        own = replace(part, published=number, automatic=False)
+                        taken.append(Held(part, own, holder, sharing))
                     if port.automatic and number != port.published:
                         self._remembered.store(port, number)
             except BaseException:
@@ -116,6 +127,21 @@ class PortReservations:
         """Release everything."""
         for container in list(self._held):
             self.release(container)
+
+    def is_shared(self, container: str) -> bool:
+        """Whether other containers have one of its host ports, too."""
+        with self._lock:
+            others = [held for name, all_held in self._held.items() if name != container for held in all_held]
+            own = self._held.get(container, ())
+            return any(_overlaps(held.port, other.port) for held in own for other in others)
+
+    def _share(self, parts: Sequence[Port], sharing: str) -> list[socket.socket]:
+        """The sockets of another container that shares what it has reserved; none if there is none."""
+        for held in self._held.values():
+            found = [each for part in parts for each in held if each.sharing == sharing and _asks_alike(part, each)]
+            if parts[0].published and len(found) == len(parts):
+                return [each.socket.dup() for each in found]
+        return []
 
     def _bind_again(self, port: Port, parts: Sequence[Port]) -> list[socket.socket]:
         """Bind what took the place of an automatic port before, if that is still free; otherwise nothing."""
@@ -226,6 +252,12 @@ def _overlaps(port: Port, other: Port) -> bool:
     addresses = {port.host_ip or ANY, other.host_ip or ANY}
     families = {":" in address for address in addresses}
     return same and len(families) == 1 and (len(addresses) == 1 or not addresses.isdisjoint(EVERY_ADDRESS))
+
+
+def _asks_alike(part: Port, held: Held) -> bool:
+    """Whether it is asked for as that was, or is what that was given."""
+    asked = [(each.published, each.host_ip, each.protocol) for each in (held.asked, held.port)]
+    return (part.published, part.host_ip, part.protocol) in asked
 
 
 def _text(port: Port) -> str:

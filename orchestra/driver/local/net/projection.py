@@ -27,6 +27,7 @@ from orchestra.linux import private_files
 from orchestra.linux.network.netlink import FAMILIES, Netlink
 from orchestra.linux.network.nftables import has_table
 from orchestra.model.codec import encode
+from orchestra.names.files import load_standing
 from orchestra.record import Record
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
     from orchestra.model.desired import Port
+    from orchestra.names.zone import Standing
 
 
 class Named(Record):
@@ -194,12 +196,15 @@ def _open_to(
             assert_never(unreachable)
 
 
-def publications_of(attached: Sequence[Attached], leases: Leases) -> tuple[Publications, Publications]:
-    """Every published port with the address it leads to, of each family.
+def publications_of(
+    attached: Sequence[Attached], leases: Leases, standing: Callable[[str], Standing] = load_standing
+) -> tuple[Publications, Publications]:
+    """Every published port with the addresses it leads to, of each family.
 
-    That is on the container's leading network that is not internal; there are none if it has a parent.
+    That is on the container's leading network that is not internal; there are none if it has a parent. Of several
+    containers that have one host port, it leads to those that are ready, if there are any.
     """
-    found: tuple[list[rules.Publication], list[rules.Publication]] = ([], [])
+    found: tuple[list[_Target], list[_Target]] = ([], [])
     for entry in attached:
         for interface in entry.attachment.interfaces:
             lease = leases.networks.get(interface.network)
@@ -209,11 +214,33 @@ def publications_of(attached: Sequence[Attached], leases: Leases) -> tuple[Publi
             for address in interface.published_addresses:
                 is_ipv6 = ":" in address
                 found[is_ipv6].extend(
-                    rules.Publication(port.protocol, _host_ip(port), port.published, address, port.target)
+                    (rules.Publication(port.protocol, _host_ip(port), port.published, address, port.target), entry)
                     for port in entry.attachment.ports
                     if port.published is not None and _suits(port, address) and not (is_ipv6 and is_routed)
                 )
-    return tuple(found[0]), tuple(found[1])
+    return _ready_ones(found[0], standing), _ready_ones(found[1], standing)
+
+
+_Target = tuple[rules.Publication, "Attached"]
+
+
+def _ready_ones(targets: Sequence[_Target], standing: Callable[[str], Standing]) -> Publications:
+    sharing: dict[tuple[str, str, int], list[_Target]] = {}
+    for target in targets:
+        sharing.setdefault((target[0].protocol, target[0].host_ip, target[0].host_port), []).append(target)
+    chosen = [_best(those, standing) if len(those) > 1 else those for those in sharing.values()]
+    return tuple(publication for those in chosen for publication, _ in those)
+
+
+def _best(targets: Sequence[_Target], standing: Callable[[str], Standing]) -> Sequence[_Target]:
+    """Those that run, are well, and are not about to stop; else what comes nearest to that."""
+    ranks = [_rank(entry, standing) for _, entry in targets]
+    return [target for target, rank in zip(targets, ranks, strict=True) if rank == max(ranks)]
+
+
+def _rank(entry: Attached, standing: Callable[[str], Standing]) -> tuple[bool, bool, bool]:
+    stands = standing(entry.directory)
+    return stands.runs, stands.is_well, not entry.attachment.drained_at
 
 
 def _host_ip(port: Port) -> str:
@@ -225,13 +252,27 @@ def _suits(port: Port, address: str) -> bool:
     return (":" in port.host_ip) == (":" in address)
 
 
-def names_of(attached: Sequence[Attached], network: str) -> tuple[Named, ...]:
-    """The names of the containers on one network."""
-    return tuple(
-        Named(entry.attachment.container, entry.directory, interface.addresses, interface.names)
+def names_of(
+    attached: Sequence[Attached], network: str, standing: Callable[[str], Standing] = load_standing
+) -> tuple[Named, ...]:
+    """The names of the containers on one network. One that is about to stop has none that another one has, too."""
+    here = [
+        (entry, interface)
         for entry in attached
         for interface in entry.attachment.interfaces
         if interface.network == network
+    ]
+    draining = any(entry.attachment.drained_at for entry, _ in here)
+    ready = (interface for entry, interface in here if draining and all(_rank(entry, standing)))
+    taken = frozenset(name for interface in ready for name in interface.names)
+    return tuple(
+        Named(
+            entry.attachment.container,
+            entry.directory,
+            interface.addresses,
+            tuple(n for n in interface.names if n not in taken) if entry.attachment.drained_at else interface.names,
+        )
+        for entry, interface in here
     )
 
 

@@ -1,0 +1,43 @@
+"""An HTTP server that ends well: after SIGTERM it answers what still comes, and asks clients to close their connections.
+
+    server.py PORT VERSION [bad]
+
+With ``bad`` it answers its health check with 503.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+
+async def main(port: int, version: str, status: str) -> None:
+    ending, connections = asyncio.Event(), set()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer)
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                last = ending.is_set()
+                body = f"{version} {os.uname().nodename}\n".encode()
+                said = "close" if last else "keep-alive"
+                head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: {said}\r\n\r\n"
+                writer.write(head.encode() + body)
+                await writer.drain()
+                if last:
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            connections.discard(writer)
+            writer.close()
+
+    server = await asyncio.start_server(serve, "0.0.0.0", port, backlog=512)
+    await ending.wait()
+    server.close()
+    while connections:
+        await asyncio.sleep(0.02)
+
+
+asyncio.run(main(int(sys.argv[1]), sys.argv[2], "503 Bad" if "bad" in sys.argv else "200 OK"))
