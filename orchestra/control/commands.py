@@ -148,7 +148,11 @@ class Commands:
         def more(current: Desired) -> Desired:
             if current.is_down and current.request.at > asked_at:
                 return current
+            if any(failing.at > asked_at for failing in current.failing.values()):
+                return current  # a supervisor that was killed has carried it out, and that has failed
             asked = desire(current, new, changes, at, asked_at=asked_at)
+            if current.request.at > asked_at and not compare(current, asked):
+                asked = desire(current, new, changes, current.request.at, asked_at=asked_at)  # it goes on
             return with_earlier(with_wishes_of(current, asked) if request.edit else asked, current, observed)
 
         async def check() -> None:

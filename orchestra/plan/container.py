@@ -17,6 +17,7 @@ from orchestra.plan.action import (
 from orchestra.plan.connection import next_connection
 from orchestra.plan.dependency import (
     COMPLETE,
+    HEALTHY,
     RESTARTED,
     Allowed,
     check_dependencies,
@@ -272,11 +273,14 @@ def _heal(situation: Situation, spec: ContainerSpec, container: Container, runni
 
 
 def _watch(situation: Situation, spec: ContainerSpec, container: Container) -> Blocked | None:
-    """Until the monitor time of its update is over, a container that runs is not done."""
+    """Until it is healthy and the monitor time of its update is over, a container that runs is not done."""
     until = watched_until(situation, spec, container)
-    if until is None or until <= situation.now:
+    resource, status = ResourceId.container(spec.name), container.status
+    if until is None or not isinstance(status, Running):
         return None
-    return Blocked(ResourceId.container(spec.name), "is watched after its update", until=until)
+    if container.healthcheck is not None and status.health.status in (HealthStatus.NONE, HealthStatus.STARTING):
+        return Blocked(resource, f"waits {HEALTHY}, which its update needs", awaited=((resource, HEALTHY),))
+    return Blocked(resource, "is watched after its update", until=until) if until > situation.now else None
 
 
 def _after_exit(

@@ -61,13 +61,17 @@ def _find_earlier(desired: Desired, before: Desired, observed: Observed) -> Iter
         image = observed.images.get(spec.image_key)
         stays = policies.get(spec.image_key) in UNCHANGED and (not image or image.digest == container.image_digest)
         if container.config_hash == spec.config_hash and stays:
-            if spec.service in before.failing:  # the update that was paused goes on, and may still go back
-                yield from (each for each in before.earlier if each.spec.name == spec.name)
+            if spec.update is not None:  # an update that was paused or asked for again may still go back
+                yield from (each for each in before.earlier if _leads_back(each, spec))
             continue
         for old in known.get(spec.name, ()):
             if old.config_hash == container.config_hash:
                 yield Earlier(old, container.image_digest)
                 break
+
+
+def _leads_back(earlier: Earlier, spec: ContainerSpec) -> bool:
+    return earlier.spec.name == spec.name and earlier.spec.config_hash != spec.config_hash
 
 
 def is_made_from(container: Container, earlier: Earlier) -> bool:

@@ -63,7 +63,7 @@ def serves(container) -> bool:
 
 
 class Life:
-    """A stack of one service that is up with version v1, then asked for v2. crashes: awaits at which the engine dies."""
+    """A stack of one service that is up as v1, then asked for v2. crashes: awaits at which the engine dies."""
 
     def __init__(self, update: Update, v2: Program, *, healthy: bool = True, seed: int = 0, **more) -> None:
         self.random = Random(seed)

@@ -1,4 +1,4 @@
-"""An HTTP server that ends well: after SIGTERM it answers what still comes, and asks clients to close their connections.
+"""An HTTP server that ends well: after SIGTERM it answers what still comes, and has clients close their connections.
 
     server.py PORT VERSION [bad]
 
@@ -12,11 +12,13 @@ import sys
 
 
 async def main(port: int, version: str, status: str) -> None:
-    ending, connections = asyncio.Event(), set()
+    ending, connections = asyncio.Event(), 0
+    idle = asyncio.Condition()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.add(writer)
+        nonlocal connections
+        connections += 1
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 last = ending.is_set()
@@ -30,14 +32,16 @@ async def main(port: int, version: str, status: str) -> None:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            connections.discard(writer)
             writer.close()
+            connections -= 1
+            async with idle:
+                idle.notify_all()
 
     server = await asyncio.start_server(serve, "0.0.0.0", port, backlog=512)
     await ending.wait()
     server.close()
-    while connections:
-        await asyncio.sleep(0.02)
+    async with idle:
+        await idle.wait_for(lambda: not connections)
 
 
 asyncio.run(main(int(sys.argv[1]), sys.argv[2], "503 Bad" if "bad" in sys.argv else "200 OK"))
