@@ -2,8 +2,8 @@
 
     client.py HOST PORT REQUESTS
 
-Sends at least that many requests, and goes on until SIGTERM; then it prints what it has counted, as JSON. A request
-has failed if it gets no whole answer with 200: nothing is sent twice.
+Says when it has sent that many requests, and goes on until SIGTERM; then it prints what it has counted, as JSON. A
+request has failed if it gets no whole answer with 200: nothing is sent twice.
 """
 
 import asyncio
@@ -40,8 +40,10 @@ async def main(host: str, port: int, requests: int) -> None:
 
     async def work(keeps: bool) -> None:
         connection = None
-        while count["sent"] < requests or not ending.is_set():
+        while not ending.is_set():
             count["sent"] += 1
+            if count["sent"] == requests:
+                print("enough", flush=True)
             reused = connection is not None
             try:
                 async with asyncio.timeout(PATIENCE):

@@ -1,8 +1,6 @@
 """An HTTP server that ends well: after SIGTERM it answers what still comes, and has clients close their connections.
 
-    server.py PORT VERSION [bad]
-
-With ``bad`` it answers its health check with 503.
+server.py PORT VERSION
 """
 
 import asyncio
@@ -11,7 +9,7 @@ import signal
 import sys
 
 
-async def main(port: int, version: str, status: str) -> None:
+async def main(port: int, version: str) -> None:
     ending, connections = asyncio.Event(), 0
     idle = asyncio.Condition()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
@@ -24,7 +22,7 @@ async def main(port: int, version: str, status: str) -> None:
                 last = ending.is_set()
                 body = f"{version} {os.uname().nodename}\n".encode()
                 said = "close" if last else "keep-alive"
-                head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: {said}\r\n\r\n"
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: {said}\r\n\r\n"
                 writer.write(head.encode() + body)
                 await writer.drain()
                 if last:
@@ -44,4 +42,4 @@ async def main(port: int, version: str, status: str) -> None:
         await idle.wait_for(lambda: not connections)
 
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2], "503 Bad" if "bad" in sys.argv else "200 OK"))
+asyncio.run(main(int(sys.argv[1]), sys.argv[2]))
