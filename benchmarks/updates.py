@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--replicas", type=int, default=4)
     parser.add_argument("--order", default="start-first", choices=("start-first", "stop-first"))
-    parser.add_argument("--port", type=int, default=18080)
+    parser.add_argument("--port", type=int, default=18480)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="orchestra-updates-") as folder:
         environment = {

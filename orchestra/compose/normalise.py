@@ -22,6 +22,8 @@ from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desire
 from orchestra.model.device_edits import DeviceEdits
 from orchestra.model.mount import ImageMount
 from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name
+from orchestra.model.start_first import obstacle
+from orchestra.model.update import Order
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -116,7 +118,18 @@ def _replicas(
             labels=_labels(key, service, index, digest, dependencies, context),
         )
         specs.append(replace(made, pre_start=init_containers(service, made, (specs or [made])[0], context)))
+    _warn_of_order(key, specs, context)
     return specs
+
+
+def _warn_of_order(key: str, specs: list[ContainerSpec], context: Context) -> None:
+    """Say before anything is done that containers are stopped before their successors start, if the file asks else."""
+    place = ("services", key, "deploy", "update_config", "order")
+    for spec in specs[:1]:
+        why = obstacle(spec, context.stack.name or "")
+        if why and spec.update is not None and spec.update.order is Order.START_FIRST:
+            message = f"{key} is replaced stop-first, since {why}"
+            context.problems.warn("update-order", message, context.span(place), place)
 
 
 def service_digest(key: str, service: Service, context: Context) -> str:

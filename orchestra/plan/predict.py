@@ -81,7 +81,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                     containers[name] = _disconnected(containers[name], left)
             case DrainContainer(name=name):
                 if name in containers:
-                    containers[name] = replace(containers[name], drained_at=now)
+                    containers[name] = replace(containers[name], drained_at=containers[name].drained_at or now)
             case RemoveContainer(name=name):
                 containers.pop(name, None)
             case _:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.model.resource import Kind, ResourceId
+from orchestra.model.start_first import obstacle, starts_first
 from orchestra.model.update import Ending, FailureAction, Order
 from orchestra.plan.action import DrainContainer
 from orchestra.plan.progress import Stage, progress_of, watched_until
-from orchestra.plan.stand_ins import obstacle, starts_first
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.record import Record
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.names import ContainerName
 from orchestra.model.observed import Running
-from orchestra.model.sharing import Bare, Own
-from orchestra.model.update import Ending, Order
+from orchestra.model.start_first import starts_first
+from orchestra.model.update import Ending
 from orchestra.model.wish import Goal
 from orchestra.plan.earlier import is_checked
 from orchestra.plan.progress import progress_of
@@ -28,21 +28,6 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Observed
 
 NUMBER = "com.docker.compose.container-number"
-
-
-def obstacle(spec: ContainerSpec, stack: str) -> str | None:
-    """What keeps another container from running beside this one, in words; None if nothing does."""
-    if not isinstance(spec.network_mode, (Own, Bare)):
-        return "it uses a network that is not its own"
-    for endpoint in spec.endpoints:
-        if endpoint.ipv4_address or endpoint.ipv6_address or endpoint.link_local_addresses or endpoint.mac_address:
-            return "it has a fixed address"
-    numbered = {f"{stack}{separator}{spec.service}{separator}{spec.index}" for separator in "-_"}
-    return None if spec.name in numbered else "it has a container_name"
-
-
-def starts_first(spec: ContainerSpec, stack: str) -> bool:
-    return spec.update is not None and spec.update.order is Order.START_FIRST and obstacle(spec, stack) is None
 
 
 def with_stand_ins(desired: Desired, observed: Observed, now: float) -> Desired:

@@ -25,6 +25,7 @@ from orchestra.model.desired import (
 )
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
+from orchestra.model.update import FailureAction, Order, Update
 
 SHOP = """\
 services:
@@ -185,9 +186,32 @@ def test_each_replica_takes_the_next_port_of_a_range(folder):
     assert loaded.warnings == ()
 
 
-def test_replicas_that_fight_for_a_port_are_warned_of(folder):
+def test_replicas_share_a_host_port(folder):
     loaded = folder.load("services: {a: {image: x, scale: 2, ports: ['9000:80']}}")
-    assert [warning.code for warning in loaded.warnings] == ["port-conflict"]
+    assert [spec.ports[0].published for spec in loaded.desired.containers] == [9000, 9000]
+    assert loaded.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("container_name: own", "it has a container_name"),
+        ("network_mode: host", "it uses a network namespace that is not its own"),
+        ("mac_address: '02:42:ac:11:65:43'", "it has a fixed address"),
+        ("", None),
+    ],
+)
+def test_an_order_of_updates_that_cannot_be_is_warned_of(folder, more, why):
+    loaded = folder.load(
+        "services: {a: {image: x, deploy: {update_config: {order: start-first, monitor: 2s, failure_action: rollback},"
+        " rollback_config: {parallelism: 0}}, " + more + "}}"
+    )
+    spec = only(loaded, "a")
+    assert spec.update == Update(1, 0.0, Order.START_FIRST, 2.0, 0.0, FailureAction.ROLLBACK)
+    assert spec.rollback == Update(0)
+    assert [warning.message for warning in loaded.warnings] == (
+        [f"a is replaced stop-first, since {why}"] if why else []
+    )
 
 
 def test_limits_are_the_same_wherever_they_are_said(folder):

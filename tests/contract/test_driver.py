@@ -106,6 +106,18 @@ async def test_a_container_keeps_its_identity_over_runs_and_counts_restarts(usin
         assert second.started_at >= first.finished_at
 
 
+async def test_a_drained_container_runs_and_is_drained_for_good(using):
+    async with using("sleeper") as used:
+        await used.create("sleeper")
+        before = await used.start("sleeper")
+        await used.driver.drain(used.name("sleeper"))
+        drained = await used.look("sleeper")
+        assert drained.drained_at >= before.created_at
+        await used.driver.drain(used.name("sleeper"))
+        assert await used.look("sleeper") == drained
+        assert replace(drained, drained_at=0.0) == before
+
+
 async def test_a_requested_stop_differs_from_an_end_by_itself(using):
     async with using("sleeper") as used:
         await used.create("sleeper")

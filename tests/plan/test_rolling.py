@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from orchestra.model.desired import Update
+import re
+
+from orchestra.model.desired import Endpoint, Port
+from orchestra.model.observed import Check, Observed
+from orchestra.model.sharing import Host
+from orchestra.model.update import Order, Update
+from orchestra.plan.stand_ins import with_stand_ins
+from orchestra.record import replace
 from tests.plan.stacks import service, stack
 from tests.plan.test_preview import lines, planned, world_after
 
@@ -18,25 +25,27 @@ def rounds_of_stops(text):
     return [line.split(".")[0] if "." in line[:4] else "" for line in text.splitlines() if "stop " in line]
 
 
+def replaced(index, number, why="its definition changed"):
+    """The steps by which a replica is replaced, from this round on."""
+    return f"""
+        {number:<3} drain  container/s-web-{index}  before it is stopped: {why}
+        {number + 1:<3} stop   container/s-web-{index}  to be replaced: {why}
+        {number + 2:<3} remove container/s-web-{index}  to be replaced: {why}
+        {number + 3:<3} create container/s-web-{index}  does not exist
+        {number + 4:<3} start  container/s-web-{index}  created"""
+
+
+def dotted(text):
+    """Rounds as a preview numbers them."""
+    return lines(re.sub(r"(?m)^( +)(\d+)( *) (?=[a-z])", lambda m: f"{m[1]}{m[2] + '.':<4}", text) + "\n")
+
+
 def test_one_replica_at_a_time():
-    assert rolled(Update()) == lines("""
-        1.  stop   container/s-web-1  to be replaced: its definition changed
-        2.  remove container/s-web-1  to be replaced: its definition changed
-        3.  create container/s-web-1  does not exist
-        4.  start  container/s-web-1  created
-        5.  stop   container/s-web-2  to be replaced: its definition changed
-        6.  remove container/s-web-2  to be replaced: its definition changed
-        7.  create container/s-web-2  does not exist
-        8.  start  container/s-web-2  created
-        9.  stop   container/s-web-3  to be replaced: its definition changed
-        10. remove container/s-web-3  to be replaced: its definition changed
-        11. create container/s-web-3  does not exist
-        12. start  container/s-web-3  created
-        """)
+    assert rolled(Update()) == dotted(replaced(1, 1) + replaced(2, 6) + replaced(3, 11))
 
 
 def test_two_at_a_time_and_all_at_once():
-    assert rounds_of_stops(rolled(Update(2))) == ["1", "", "5"]
+    assert rounds_of_stops(rolled(Update(2))) == ["2", "", "7"]
     assert rounds_of_stops(rolled(Update(0))) == rounds_of_stops(rolled(None)) == ["1", "", ""]
 
 
@@ -44,3 +53,56 @@ def test_the_next_one_waits_for_health_and_for_the_delay():
     told = rolled(Update(1, 30.0), healthy=True)
     assert told.index("start  container/s-web-1") < told.index("stop   container/s-web-2")
     assert told.count("stop ") == 3
+
+
+START_FIRST = Update(order=Order.START_FIRST)
+
+
+def test_a_stand_in_runs_before_anything_is_stopped():
+    over = "the update of web is over"
+    assert rolled(START_FIRST) == dotted(
+        """
+        1   create container/s-web-4  stands in while containers of web are replaced
+        2   start  container/s-web-4  created"""
+        + replaced(1, 3)
+        + replaced(2, 8)
+        + replaced(3, 13)
+        + f"""
+        18  drain  container/s-web-4  before it is stopped: {over}
+        19  stop   container/s-web-4  {over}
+        20  remove container/s-web-4  {over}"""
+    )
+
+
+def test_a_stand_in_has_every_host_port_and_names_of_its_own():
+    web = service("web", replicas=2, config_hash="v2", update=START_FIRST)
+    specs = [
+        replace(
+            spec,
+            ports=(Port(80, 8080 + spec.index), Port(81)),
+            labels={"com.docker.compose.container-number": str(spec.index)},
+            endpoints=(Endpoint("s_default", aliases=("web", spec.name)),),
+        )
+        for spec in stack(web).containers
+    ]
+    desired = replace(stack(web, at=200.0), containers=tuple(specs))
+    world = world_after(stack(service("web", replicas=2)))
+    checked = {spec.name: Check(spec.config_hash, world.images["app"].digest, 201.0) for spec in specs}
+    (stand_in,) = with_stand_ins(desired, replace(world, checked=checked), 202.0).containers[2:]
+    assert stand_in.name == "s-web-3"
+    assert [port.published for port in stand_in.ports] == [8081, 8082]
+    assert stand_in.labels == {"com.docker.compose.container-number": "3"}
+    assert stand_in.endpoints[0].aliases == ("web", "s-web-3")
+
+
+def test_what_cannot_run_beside_its_successor_is_stopped_first():
+    told = rolled(START_FIRST, network_mode=Host())
+    assert "s-web-4" not in told
+    reason = "its definition changed; stop-first, since it uses a network namespace that is not its own"
+    assert f"stop   container/s-web-1  to be replaced: {reason}" in told
+
+
+def test_without_an_update_under_way_nothing_stands_in():
+    desired = stack(service("web", replicas=3, update=START_FIRST))
+    assert planned(desired, world_after(desired)) == "nothing to do\n"
+    assert "s-web-4" not in planned(desired, Observed("s"))

@@ -65,6 +65,23 @@ def test_a_port_that_is_taken_for_one_family_is_unavailable_and_leaves_nothing(p
         ports.reserve("c", [Port(80, 8080, "::")], BOTH)
 
 
+def test_containers_of_one_service_share_a_port_until_the_last_one_releases_it(ports):
+    asked = [Port(80, 8080), Port(81)]
+    first = ports.reserve("a", asked, BOTH, sharing="web")
+    second = ports.reserve("b", asked, BOTH, sharing="web")
+    assert hosts(second[:2]) == hosts(first[:2]) == [("0.0.0.0", 8080), ("::", 8080)]
+    assert second[2].published != first[2].published
+    assert ports.is_shared("a")
+    with pytest.raises(PortUnavailable, match="container a of the same stack"):
+        ports.reserve("c", asked, BOTH, sharing="db")
+    ports.release("a")
+    assert not ports.is_shared("b")
+    with pytest.raises(OSError, match="in use"):
+        take(socket.AF_INET, "127.0.0.1", 8080)
+    ports.release("b")
+    take(socket.AF_INET, "127.0.0.1", 8080).close()
+
+
 def test_the_loopback_of_ipv6_is_no_place_for_a_port(ports):
     with pytest.raises(PortUnavailable, match="the kernel forwards nothing from ::1"):
         ports.reserve("a", [Port(80, 8080, "::1")], BOTH)
