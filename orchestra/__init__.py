@@ -1,13 +1,34 @@
 """Orchestra: a declarative, Compose-compatible container orchestrator for Linux without a daemon.
 
-``load`` reads Compose files into a ``Stack``; both come from ``orchestra.compose`` (their types are in the stub file
-beside this one). Importing this package must stay free: every command, the fork server and the shims pass through it.
+``load`` reads Compose files into a ``Stack``; ``up`` brings one up for as long as a program needs it. The stub file
+beside this one has the types. Importing this package must stay free: every command, the fork server and the shims pass
+through it.
 """
 
 __version__ = "0.1.0"
-__all__ = ["Stack", "__version__", "load"]
 
-_HOMES = {"load": "orchestra.compose.api", "Stack": "orchestra.compose.schema.stack"}
+_HOMES = {
+    "ActionEvent": "orchestra.model.event",
+    "Address": "orchestra.api.stack",
+    "AsyncRunningStack": "orchestra.api.asynchronous",
+    "BlockedEvent": "orchestra.model.event",
+    "ContainerEvent": "orchestra.model.event",
+    "ContainerRow": "orchestra.stacks.containers",
+    "ConvergedEvent": "orchestra.model.event",
+    "ExecError": "orchestra.api.errors",
+    "ExecResult": "orchestra.api.program",
+    "HealthEvent": "orchestra.model.event",
+    "LogLine": "orchestra.api.log",
+    "RunningStack": "orchestra.api.stack",
+    "SkippedEvent": "orchestra.model.event",
+    "SnapshotEvent": "orchestra.model.event",
+    "Stack": "orchestra.compose.schema.stack",
+    "StackError": "orchestra.api.errors",
+    "UpError": "orchestra.api.errors",
+    "load": "orchestra.compose.api",
+    "up": "orchestra.api.opening",
+}
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:

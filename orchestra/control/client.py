@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from orchestra.control.listening import Listening
     from orchestra.control.wire import Message
     from orchestra.home import StackHome
     from orchestra.model.event import Event
@@ -80,6 +81,24 @@ class Client:
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
+    def listen(self) -> Listening | None:
+        """Every event from now on, after a snapshot; None if no supervisor is listening. The caller closes it."""
+        from orchestra.control.listening import Listening
+
+        for _ in range(ATTEMPTS):
+            try:
+                conversation = self._open(start=False)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+            try:
+                return Listening(conversation, self._driver)
+            except (ConnectionResetError, BrokenPipeError):
+                conversation.close()
+            except BaseException:
+                conversation.close()
+                raise
+        raise self._exiting("")
+
     def dismiss(self) -> None:
         """Undo ``summon``: if the stack should have no containers, the processes exit and leave nothing behind."""
         if self._early is None:
@@ -97,12 +116,13 @@ class Client:
                     return conversation.ask(request, hear)
             except (ConnectionResetError, BrokenPipeError):
                 continue
-        message = f"the supervisor of stack {self._home.name} keeps exiting before it answers"
         if self._recorded() != before:
-            message += "; the request is recorded, and the next supervisor carries it out"
-        else:
-            message += "; the request is not recorded: repeat the command"
-        raise EnvironmentLack(message, hint=self._reason())
+            raise self._exiting("; the request is recorded, and the next supervisor carries it out")
+        raise self._exiting("; the request is not recorded: repeat the command")
+
+    def _exiting(self, and_so: str) -> EnvironmentLack:
+        message = f"the supervisor of stack {self._home.name} keeps exiting before it answers{and_so}"
+        return EnvironmentLack(message, hint=self._reason())
 
     def _recorded(self) -> tuple[int, int] | None:
         """Another value once a request has been recorded."""
@@ -142,12 +162,18 @@ class Conversation:
         self._buffer = bytearray()
         self._searched = 0
 
-    def ask(self, request: bytes, hear: Callable[[Event], None] | None) -> Message:
-        """Raises ConnectionResetError or BrokenPipeError when the connection breaks off."""
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def greet(self, request: bytes) -> None:
+        """Raises ConnectionResetError or BrokenPipeError when the connection breaks off, as all that follow do."""
         self._connection.sendall(request)
         greeting = self._receive()
         if greeting.get("orchestra") != __version__:
             raise OtherVersion(greeting)
+
+    def ask(self, request: bytes, hear: Callable[[Event], None] | None) -> Message:
+        self.greet(request)
         while True:
             message = self._receive()
             if "event" in message:
@@ -163,19 +189,45 @@ class Conversation:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._connection.close()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a message has arrived that was not asked for yet: ``fileno`` does not say so any more."""
+        return b"\n" in self._buffer
+
+    def arrived(self) -> list[Message]:
+        """All messages that are complete, after waiting for some bytes unless there are any."""
+        messages = list(iter(self._take, None))
+        if not messages:
+            self._read()
+            messages = list(iter(self._take, None))
+        return messages
+
     def _receive(self) -> Message:
-        while (end := self._buffer.find(b"\n", self._searched)) < 0:
+        while (message := self._take()) is None:
+            self._read()
+        return message
+
+    def _take(self) -> Message | None:
+        """The next message, if it is complete."""
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0:
             self._searched = len(self._buffer)
-            data = self._connection.recv(1 << 16)
-            if not data:
-                raise ConnectionResetError("the supervisor closed the connection")
-            self._buffer += data
+            return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         self._searched = 0
         return wire.decode(line)
+
+    def _read(self) -> None:
+        data = self._connection.recv(1 << 16)
+        if not data:
+            raise ConnectionResetError("the supervisor closed the connection")
+        self._buffer += data
 
 
 def supervisor_argv(stack: str, driver: str) -> list[str]:

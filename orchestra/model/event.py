@@ -77,6 +77,11 @@ class ContainerEvent(Record):
 
 @tagged
 class HealthEvent(Record):
+    """What probes of a container have shown. health: with ``status``, and the last probe's ``output``.
+
+    status: ``starting``, ``healthy`` or ``unhealthy``.
+    """
+
     at: float
     container: str
     service: str

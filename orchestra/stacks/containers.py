@@ -42,8 +42,8 @@ class Seen(Record):
 class ContainerRow(Record):
     """A container for display. state: ``created``, ``running``, ``paused``, ``restarting`` or ``exited``.
 
-    Times are Unix seconds. networks, ports and exposed: as ``orchestra.model.observed.Container`` has them. exit_code:
-    None if it is unknown. error: why it could not start. damage: which of its files cannot be read.
+    Times are Unix seconds. networks: by name. ports: published ones, ``HOST_IP:PORT->PORT/PROTOCOL``; exposed: others,
+    ``PORT/PROTOCOL``. exit_code: None if unknown. error: why it could not start. damage: its files that cannot be read.
     index: its number among the replicas. pid: of its first process while it runs, else 0. volumes: names on the host.
     one_off: made for one command, and no replica of its service. next_run: Unix time of its next start by its restart
     policy, 0 if none is to come; restarts: how many there were.

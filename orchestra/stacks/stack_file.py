@@ -8,7 +8,7 @@ import os
 from functools import partial
 from typing import NamedTuple
 
-from orchestra.compose.remembered import recall, remember
+from orchestra.compose.remembered import entry_path, recall, remember
 from orchestra.compose.request import LoadRequest
 from orchestra.driver import unsupported
 from orchestra.errors import Diagnostic, Span, UserError
@@ -105,6 +105,12 @@ class StackFile:
     def recall_prepared(self, chosen: Chosen) -> Prepared | None:
         payload = recall(self._loads, self._key(chosen), self._note)
         return None if payload is None else _unpack(payload)
+
+    def forget(self, chosen: Chosen) -> None:
+        """Remove what is remembered of loads under this name, which will not be used again."""
+        for key in (self._key(Chosen(), text="identity"), self._key(chosen)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(entry_path(self._loads, key))
 
     def render(self, what: str, services: Sequence[str], render: Callable[[Loaded], str]) -> str:
         """A text rendered from a load, cached under ``what``."""

@@ -9,7 +9,7 @@ from tools.pictures.svg import Drawing
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 
 _FLOORS = (
-    (("cli",),),
+    (("cli",), ("api",)),
     (("stacks",),),
     (("control",),),
     (("driver.local",), ("driver.fake",), ("oci_cli",)),
