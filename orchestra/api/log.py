@@ -42,7 +42,8 @@ def read_lines(context: Context, services: Sequence[str] = (), tail: int | None 
 def wait_for_line(home: StackHome, service: str, pattern: str, seconds: float, stop: int = -1) -> LogLine:
     """The first line, written before or now, that the regular expression is found in.
 
-    seconds: how long to wait; then TimeoutError. stop: a descriptor that is readable once the wait is cancelled; -1 for none.
+    seconds: how long to wait; then TimeoutError. stop: a descriptor that is readable once the wait is cancelled; -1
+    for none.
     """
     wanted = re.compile(pattern)
     deadline = time.monotonic() + seconds
