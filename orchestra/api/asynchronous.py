@@ -149,6 +149,9 @@ class AsyncRunningStack:
     async def wait(self, *services: str) -> tuple[Exit, ...]:
         return await in_thread(partial(self._stack.wait, *services))
 
+    async def up(self, *services: str, wait: bool = True, timeout: float | None = None) -> None:
+        await in_thread(partial(self._stack.up, *services, wait=wait, timeout=timeout))
+
     async def scale(self, service: str, count: int, *, wait: bool = True, timeout: float | None = None) -> None:
         await in_thread(partial(self._stack.scale, service, count, wait=wait, timeout=timeout))
 
@@ -163,6 +166,9 @@ class AsyncRunningStack:
 
     async def kill(self, *services: str, signal: str = "SIGKILL") -> None:
         await in_thread(partial(self._stack.kill, *services, signal=signal))
+
+    async def crash(self, *services: str) -> None:
+        await in_thread(partial(self._stack.crash, *services))
 
     async def pause(self, *services: str) -> None:
         await in_thread(partial(self._stack.pause, *services))

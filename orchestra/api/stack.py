@@ -10,6 +10,7 @@ from orchestra.api.errors import ExecError, StackError, UpError
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.model.request import Changes
+from orchestra.record import replace
 from orchestra.stacks.containers import Known, exists
 from orchestra.stacks.down import DownOptions, down
 from orchestra.stacks.stack_file import Chosen, StackFile
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LAST = 20
 """How many lines of each container a failure shows."""
+NOTICED = 30.0
+"""Seconds in which the supervisor notices the end of a run."""
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 """Where to reach what listens on all addresses."""
 
@@ -167,6 +170,12 @@ class RunningStack:
 
         return wait(self._context, WaitOptions(services))
 
+    def up(self, *services: str, wait: bool = True, timeout: float | None = None) -> None:
+        """Have everything as the file says again, which may have changed. wait, timeout: as for ``start``."""
+        chosen = replace(self._chosen[0], services=services or self._chosen[0].services)
+        self._chosen.append(chosen)
+        self._check_up(up(begin_up(self._context, chosen), UpOptions(chosen, Changes(), wait, timeout)))
+
     def scale(self, service: str, count: int, *, wait: bool = True, timeout: float | None = None) -> None:
         """Have so many containers of a service. wait, timeout: as for ``start``. Raises UpError."""
         chosen = Chosen((service,), scale={service: count}, automatic_ports=self._chosen[0].automatic_ports)
@@ -198,10 +207,35 @@ class RunningStack:
         self._check_up(restart(self._context, RestartOptions(services, timeout)))
 
     def kill(self, *services: str, signal: str = "SIGKILL") -> None:
-        """Send a signal to the first process of each container. Their restart policies apply."""
+        """Send a signal to the first process of each container. As with ``orchestra kill``, SIGKILL and a container's
+        stop signal set its restart policy aside.
+        """
         from orchestra.stacks.life_cycle import KillOptions, kill
 
         kill(self._context, KillOptions(services, signal))
+
+    def crash(self, *services: str) -> None:
+        """Kill the first process of each container behind the back of Orchestra: restart policies apply.
+
+        Returns when the supervisor has noticed, if there is one. Raises TimeoutError if it does not.
+        """
+        from signal import SIGKILL
+
+        from orchestra.model.event import ContainerEvent
+        from orchestra.shim.client import kill
+
+        self._context.need_root("kill")
+        self._context.need(Part.PROCESSES)
+        home = self._context.home.stack(self.name)
+        unnoticed: set[str] = set()
+        with self.events(timeout=NOTICED) as events:
+            for row in self.containers(*services):
+                with suppress(ProcessLookupError):  # it does not run
+                    kill(home.container(row.name), SIGKILL)
+                    unnoticed.add(row.name)
+            while unnoticed and (event := next(events, None)) is not None:
+                if isinstance(event, ContainerEvent) and event.change == "exited":
+                    unnoticed.discard(event.container)
 
     def pause(self, *services: str) -> None:
         """Have all processes stand still."""

@@ -155,6 +155,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("why", "Explain everything that is wrong"),
         Example("why web", "Explain the state of one service"),
     ),
+    "test": (
+        Example("test", "Run every scenario of this directory"),
+        Example("test -k kill --junit report.xml", "Run some, and write a report for a CI system"),
+    ),
     "rollback": (
         Example("rollback", "Undo the last change"),
         Example("rollback --wait 1", "Go back to revision 1, and wait until everything is healthy"),

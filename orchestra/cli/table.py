@@ -269,6 +269,17 @@ COMMANDS = (
         (Argument("selected", "[SERVICE]...", "Services (default: all)", many=True),),
     ),
     Command(
+        "test",
+        "test",
+        "Run the scenarios that stacks are tested with",
+        (
+            Option("keyword", ("-k",), TEXT, "Only scenarios with this in their names", metavar="TEXT"),
+            Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
+            Option("junit", ("--junit",), TEXT, "Also write the results to a file, as JUnit's XML", metavar="FILE"),
+        ),
+        (Argument("scenario_files", "[FILE]...", "Files of scenarios (default: *.scenario.yaml)", many=True),),
+    ),
+    Command(
         "publish",
         "publish",
         "Publish the Compose files to a registry",

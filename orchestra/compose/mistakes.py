@@ -37,14 +37,14 @@ _ROUNDS = (None, 3, 2, 1)
 """What each round removes: the wrong value itself, then its whole attribute, resource, kind."""
 
 
-def without_mistakes(document: Map, problems: Problems) -> Map:
-    """The document without what the schema refuses.
+def without_mistakes(document: Map, problems: Problems, model: type[Model] = Stack) -> Map:
+    """The document without what the schema refuses. model: of the whole document.
 
     Raises ComposeError if there are more mistakes than are reported.
     """
     for length in _ROUNDS:
         try:
-            strict(Stack).model_validate(plain(document))
+            strict(model).model_validate(plain(document))
         except ValidationError as error:
             # Unknown keys first: the key that was meant is then not reported as missing.
             items = sorted(error.errors(include_url=False), key=lambda item: item["type"] != _UNKNOWN_KEY)
@@ -53,21 +53,21 @@ def without_mistakes(document: Map, problems: Problems) -> Map:
         paths = [_document_path(item["loc"]) for item in items]
         if length is None:
             for item, path in zip(items[:MAXIMUM_DIAGNOSTICS], paths, strict=False):
-                _report(document, item, path, problems)
+                _report(document, item, path, problems, model)
             if problems.has_enough_errors:
                 problems.raise_errors()
         document = without_refused(document, [path[:length] for path in paths], problems)
     return document
 
 
-def _report(document: Map, item: Mapping[str, Any], path: Path, problems: Problems) -> None:
+def _report(document: Map, item: Mapping[str, Any], path: Path, problems: Problems, model: type[Model]) -> None:
     subject = render_path(path)
     kind = item["type"]
     if kind == _UNKNOWN_KEY:
         key = str(path[-1])
         owner = render_path(path[:-1]) or "the file"
         place = locate(document, path, key=True)
-        hint = _version_one(document, key, path) or _nearest(key, path[:-1], problems)
+        hint = _version_one(document, key, path) or _nearest(key, path[:-1], problems, model)
         problems.error("unknown-key", f"unknown key {_shown(key)} in {owner}", place, path, hint)
     elif kind == "missing" and problems.lacks(*path):
         pass  # it exists, but is wrong
@@ -125,9 +125,9 @@ def _shown(key: str) -> str:
     return key if len(key) <= 60 else f"{key[:59]}…"
 
 
-def _nearest(key: str, owner: Path, problems: Problems) -> str:
+def _nearest(key: str, owner: Path, problems: Problems, model: type[Model]) -> str:
     """The known key that is most similar to an unknown one, otherwise all of a short list."""
-    keys = known_keys(owner)
+    keys = known_keys(owner, model)
     close = problems.nearest(key, keys)
     if close:
         problems.leave_out((*owner, close))
@@ -135,9 +135,9 @@ def _nearest(key: str, owner: Path, problems: Problems) -> str:
     return f"known keys are {', '.join(sorted(keys))}" if 0 < len(keys) <= 12 else "custom keys begin with x-"
 
 
-def known_keys(path: Path) -> tuple[str, ...]:
-    """The keys that the schema knows for the mapping at ``path``."""
-    kind: Any = Stack
+def known_keys(path: Path, model: type[Model] = Stack) -> tuple[str, ...]:
+    """The keys that the schema knows for the mapping at ``path``. model: of the whole document."""
+    kind: Any = model
     for part in path:
         kind = _inner(kind, part)
     return tuple(kind.hints()) if isinstance(kind, type) and issubclass(kind, Model) else ()

@@ -7,7 +7,7 @@ be repeated, and the supervisor records each request that changes the desired st
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from orchestra import __version__
 from orchestra.control import wire
@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     from orchestra.control.listening import Listening
     from orchestra.control.wire import Message
     from orchestra.home import StackHome
+    from orchestra.linux.process import Process
     from orchestra.model.event import Event
     from orchestra.model.request import Question
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
+
+
+class Processes(NamedTuple):
+    """Those that a stack has besides its shims and containers."""
+
+    supervisor: Process
+    fork_server: Process
 
 
 class Client:
@@ -98,6 +106,17 @@ class Client:
                 conversation.close()
                 raise
         raise self._exiting("")
+
+    def find_processes(self) -> Processes | None:
+        """Of the stack; None if no supervisor is listening. Raises ConnectionResetError if it is just exiting."""
+        from orchestra.linux.process import identify
+
+        try:
+            with self._open(start=False) as conversation:
+                greeting = conversation.greet(wire.encode_request(PingRequest(), driver=self._driver))
+                return Processes(identify(greeting["supervisor"]), identify(greeting["fork_server"]))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
 
     def dismiss(self) -> None:
         """Undo ``summon``: if the stack should have no containers, the processes exit and leave nothing behind."""
@@ -165,12 +184,16 @@ class Conversation:
     def fileno(self) -> int:
         return self._connection.fileno()
 
-    def greet(self, request: bytes) -> None:
-        """Raises ConnectionResetError or BrokenPipeError when the connection breaks off, as all that follow do."""
+    def greet(self, request: bytes) -> Message:
+        """The supervisor's greeting.
+
+        Raises ConnectionResetError or BrokenPipeError when the connection breaks off, as all that follow do.
+        """
         self._connection.sendall(request)
         greeting = self._receive()
         if greeting.get("orchestra") != __version__:
             raise OtherVersion(greeting)
+        return greeting
 
     def ask(self, request: bytes, hear: Callable[[Event], None] | None) -> Message:
         self.greet(request)

@@ -142,6 +142,7 @@ def test_containers_are_scaled_stopped_and_started_as_events_tell(stack):
         assert killed == {("shop-web-1", "exited", 137), ("shop-web-2", "exited", 137)}
     with pytest.raises(UserError, match="not running"):
         stack.port("web", 80)
+    stack.crash("web")  # nothing runs
     stack.scale("web", 1)
     stack.pause("web")
     assert [row.state for row in stack.containers("web")] == ["paused"]

@@ -35,6 +35,7 @@ LINES = [
     "enable --now",
     "disable",
     "-p shop recover --stay",
+    "test -k kill --format json --junit report.xml shop.scenario.yaml",
     "scale --no-deps web=2 db=0",
     "wait --down-project web db",
     "up -V --renew-anon-volumes --pull always --quiet-pull",
