@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from orchestra.api.stack import RunningStack
 from orchestra.errors import UserError
+from orchestra.model.project import Chosen, Project
 from orchestra.model.request import Changes
 from orchestra.record import Record, replace
 from orchestra.stacks.containers import Known
-from orchestra.stacks.context import Context, Project
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.context import Context
+from orchestra.stacks.stack_file import StackFile
 from orchestra.stacks.up import Beginning, UpOptions, begin_up, with_providers
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestra.api.errors import ExecError, StackError, UpError
 from orchestra.driver import Part
 from orchestra.errors import UserError
+from orchestra.model.project import Chosen
 from orchestra.model.request import Changes
 from orchestra.record import replace
 from orchestra.stacks.containers import Known, exists
 from orchestra.stacks.down import DownOptions, down
-from orchestra.stacks.stack_file import Chosen, StackFile
+from orchestra.stacks.stack_file import StackFile
 from orchestra.stacks.up import UpOptions, begin_up, up
 
 if TYPE_CHECKING:
