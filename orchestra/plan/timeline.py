@@ -45,6 +45,7 @@ class Part(StrEnum):
     DEPENDENCIES = "wait for dependencies"
     START = "start"
     HOOK = "hook"
+    DRAIN = "drain"
     HEALTH = "wait for health"
     RUN = "run"
     STOP = "stop"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from orchestra.model.event import ActionEvent, AskedEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase
@@ -9,6 +11,7 @@ from orchestra.model.health import Health, HealthStatus
 from orchestra.model.request import Step
 from orchestra.model.resource import ResourceId
 from orchestra.model.revision import Author
+from orchestra.plan.action import Action
 from orchestra.plan.timeline import Part, Segment, between, last_up
 from tests.plan.stacks import service, stack
 
@@ -76,3 +79,7 @@ def test_what_is_not_over_is_cut_off_and_what_failed_is_marked():
     failed = [*broken, *act(of("web"), "start", 9.6, 9.9, Phase.FAILED)]
     assert last_up(failed, STACK).segments[-1].failed
     assert last_up([], STACK) is None
+
+
+def test_every_action_is_a_phase():
+    assert {action.verb for action in get_args(Action)} <= set(Part)

@@ -126,7 +126,8 @@ def wanted_files(context: Context, stack: str) -> tuple[str, ...] | None:
     try:
         with open(context.home.stack(stack).desired, "rb") as file:
             desired: dict[str, Any] = json.loads(file.read())
-        return tuple(map(str, desired.get("config_files", ()))) if desired.get("containers") else None
+        is_up = desired.get("containers") or desired.get("networks")
+        return tuple(map(str, desired.get("config_files", ()))) if is_up else None
     except (FileNotFoundError, ValueError, AttributeError, TypeError):
         return None
 

@@ -15,6 +15,7 @@ from orchestra.model.result import SettleResult
 from orchestra.record import Record
 from orchestra.stacks.boot.enable import wanted_files
 from orchestra.stacks.containers import find_stack
+from orchestra.stacks.standalone_network import revive_networks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,11 +52,14 @@ def name_stack(context: Context) -> str:
 def recover(context: Context, stack: str, hear: Callable[[Event], None] | None = None) -> Recovered:
     """Return when everything that was wanted is running and healthy, or cannot be, or after PATIENCE.
 
-    A supervisor of another version is replaced, which stops no container.
+    A supervisor of another version is replaced, which stops no container. Raises UserError for a network made by hand
+    that cannot be made again.
     """
     files = wanted_files(context, stack)
     if files is None:
         return Recovered(stack, wanted=False)
+    with open(context.home.stack(stack).desired, "rb") as file:
+        revive_networks(context, file.read())
     client, request = context.client(stack), SettleRequest(wait=True, wait_timeout=PATIENCE)
     try:
         result = client.ask(SettleResult, request, hear)

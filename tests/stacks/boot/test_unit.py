@@ -10,6 +10,7 @@ import pytest
 
 from orchestra.home import find_home
 from orchestra.model.health import Health, HealthStatus
+from orchestra.model.project import Project
 from orchestra.stacks.boot import enable as enabling
 from orchestra.stacks.boot.stay import describe
 from orchestra.stacks.boot.unit import (
@@ -23,7 +24,7 @@ from orchestra.stacks.boot.unit import (
     unit_path,
 )
 from orchestra.stacks.containers import ContainerRow
-from orchestra.stacks.context import Context, Project
+from orchestra.stacks.context import Context
 
 PLAIN = Unit(
     "shop", ("/usr/bin/orchestra",), directories=("/srv/shop", "/var/lib/orchestra"), files=("/srv/shop/c.yaml",)
