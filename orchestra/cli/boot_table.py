@@ -10,7 +10,7 @@ BOOT_COMMANDS = (
         "enable",
         "enable",
         "Have systemd bring the stack back at boot",
-        (Option("now", ("--now",), FLAG, "Bring the stack up too, and start its unit"),),
+        (Option("now", ("--now",), FLAG, "Also start the unit, after up -d if the stack is down"),),
     ),
     Command("disable", "disable", "Do not bring the stack back at boot; leave it as it is"),
     Command(

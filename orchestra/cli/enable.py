@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from orchestra.stacks.boot.enable import check_enable, enable
+from orchestra.stacks.boot.enable import check_enable, enable, wanted_files
 
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     context = invocation.context
-    check_enable(context)
-    now = invocation.values["now"]
-    if now and (code := _bring_up(invocation)):
+    unit, now = check_enable(context), invocation.values["now"]
+    if now and wanted_files(context, unit.stack) is None and (code := _bring_up(invocation)):
         return code
     done = enable(context, now=now)
     print(f"{done.unit} is {'started and ' if now else ''}enabled: {done.path}")

@@ -29,6 +29,12 @@ def run(invocation: Invocation) -> int:
         )
     if done.failures:
         print(render_failures(done.failures, invocation.colors(sys.stderr)), end="", file=sys.stderr)
+    if done.resting:
+        names = visible(", ".join(done.resting))
+        print(
+            f"note: not running again, since restart does not say so: {names}; orchestra up -d starts it",
+            file=sys.stderr,
+        )
     if done.unproven:
         print(f"warning: not up yet: {visible(', '.join(done.unproven))}", file=sys.stderr)
     if invocation.values["stay"]:

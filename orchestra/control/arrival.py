@@ -1,4 +1,7 @@
-"""Waiting for a stack to come up, that is, for its control socket to appear. Standard library only."""
+"""Waiting for a stack to come up, that is, for its control socket or its desired state to appear.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,15 @@ import select
 
 from orchestra.linux.inotify import IN_CREATE, IN_DELETE_SELF, IN_MOVE_SELF, IN_MOVED_TO, Inotify
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from orchestra.home import StackHome
-
 
 class Arrival(Inotify):
-    """Create it before asking whether the stack is up, so that no change before ``wait`` is missed."""
+    """Create it before asking whether the stack is up, so that no change before ``wait`` is missed.
 
-    def __init__(self, stack_home: StackHome) -> None:
+    directory: of what is to appear.
+    """
+
+    def __init__(self, directory: str) -> None:
         super().__init__()
-        directory = stack_home.run
         while True:
             try:
                 self.add(directory, IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF)
@@ -27,5 +28,5 @@ class Arrival(Inotify):
                 return
 
     def wait(self) -> None:
-        """Return when something changes in the socket's directory, or in its nearest parent directory that exists."""
+        """Return when something changes in the directory, or in its nearest parent directory that exists."""
         select.select([self], [], [])

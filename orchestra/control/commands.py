@@ -275,7 +275,9 @@ class Commands:
 
     async def settle(self, request: SettleRequest) -> SettleResult:
         services = frozenset(request.services)
-        waited = await self.wait_until_up(services, wait=request.wait, timeout=request.wait_timeout)
+        waited = await self.wait_until_up(
+            services, wait=request.wait, timeout=request.wait_timeout, since=request.since
+        )
         return SettleResult(report_failures(waited.failures, self._engine.desired), waited.unproven)
 
     async def events(self, _request: EventsRequest) -> EventsResult:
@@ -341,14 +343,16 @@ class Commands:
         async with self._writing:
             await anyio.to_thread.run_sync(self._revisions.note_images, images, author, self._clock())
 
-    async def wait_until_up(self, services: Collection[str], *, wait: bool, timeout: float | None) -> Waited:
+    async def wait_until_up(
+        self, services: Collection[str], *, wait: bool, timeout: float | None, since: float = 0.0
+    ) -> Waited:
         """Wait until these services, or all, are as they should be or cannot be; for at most ``timeout`` seconds."""
         failures: tuple[Failed, ...] = ()
         with anyio.move_on_after(timeout) as limit:
-            failures = await wait_until_up(self._engine, wait=wait, services=services)
+            failures = await wait_until_up(self._engine, wait=wait, services=services, since=since)
         if not limit.cancelled_caught:
             return Waited(failures)
-        standing = standing_of_up(self._engine, wait=wait, services=services)
+        standing = standing_of_up(self._engine, wait=wait, services=services, since=since)
         blocked = {blocked.resource.name for blocked in self._engine.plan.blocked}
         chosen = [s.name for s in self._engine.desired.of_services if not services or s.service in services]
         unproven = tuple(name for name in chosen if name in blocked or name in standing.unproven)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -60,6 +61,9 @@ class Host:
         except FatalError as error:
             print(error.message, file=sys.stderr, flush=True)
             damage = error
+        if desired.is_down and damage is None:
+            # A ``down`` that the machine's end has interrupted: what is left must not be made whole again.
+            shutil.rmtree(stack_home.kept, ignore_errors=True)
         self._engine = Engine(driver, desired, known=damage is None, clock=clock)
         self._commands = Commands(self._engine, driver, stack_home, clock, damage)
         life_cycle = LifeCycle(self._commands, self._engine, driver, clock)

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     from orchestra.plan.verdict import Failed
 
 
-async def wait_until_up(engine: Engine, *, wait: bool = False, services: Collection[str] = ()) -> tuple[Failed, ...]:
+async def wait_until_up(
+    engine: Engine, *, wait: bool = False, services: Collection[str] = (), since: float = 0.0
+) -> tuple[Failed, ...]:
     """Wait until ``up`` is done. Returns an empty tuple if it has succeeded, else why it cannot succeed any more.
 
     If something fails, everything else that can be started still is, so that the outcome does not depend on which
-    happens first. wait and services: as in ``plan.done.judge_up``.
+    happens first. wait, services and since: as in ``plan.done.judge_up``.
     """
     failed_at: float | None = None
     sure = False
     while True:
         await engine.wait(lambda *_: True)
-        standing = standing_of_up(engine, wait=wait, services=services)
+        standing = standing_of_up(engine, wait=wait, services=services, since=since)
         now = engine.now()
         failed_at = (failed_at or now) if standing.failures and not standing.starting else None
         out_of_time = failed_at is not None and now >= failed_at + SETTLING
@@ -44,10 +46,12 @@ async def wait_until_up(engine: Engine, *, wait: bool = False, services: Collect
     return await _settled(engine, standing)
 
 
-def standing_of_up(engine: Engine, *, wait: bool = False, services: Collection[str] = ()) -> Standing:
+def standing_of_up(
+    engine: Engine, *, wait: bool = False, services: Collection[str] = (), since: float = 0.0
+) -> Standing:
     """The progress of an ``up``, by the last plan."""
     world = engine.desired, engine.observed, engine.plan, engine.in_flight()
-    return judge_up(*world, engine.now(), wait=wait, services=services)
+    return judge_up(*world, engine.now(), wait=wait, services=services, since=since)
 
 
 async def wait_until_down(engine: Engine, services: Collection[str] = ()) -> tuple[Failed, ...]:

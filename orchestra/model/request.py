@@ -216,12 +216,13 @@ class AttendRequest(Record):
 class SettleRequest(Record):
     """Wait until all wanted containers of the services have been started, or cannot be.
 
-    wait, wait_timeout: as in ``UpRequest``.
+    wait, wait_timeout: as in ``UpRequest``. since: Unix time; what ended for good before then is no failure.
     """
 
     services: tuple[str, ...] = ()
     wait: bool = False
     wait_timeout: float | None = None
+    since: float = 0.0
 
 
 class HaltRequest(Record):

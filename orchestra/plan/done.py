@@ -60,13 +60,15 @@ def judge_up(
     *,
     wait: bool = False,
     services: Collection[str] = (),
+    since: float = 0.0,
 ) -> Standing:
     """Whether everything matches the file and has been started, and everything that must be removed is gone.
 
     plan: for this world. wait: each container must also run, and be healthy if it has a health check; one that ended
-    with 0 has done its work, unless its restart policy starts it again. services: only these; empty for all.
+    with 0 has done its work, unless its restart policy starts it again. services: only these; empty for all. since:
+    Unix time; what ended for good before then is no failure.
     """
-    judge = _Judge(Situation(desired, observed, in_flight, now), plan, wait)
+    judge = _Judge(Situation(desired, observed, in_flight, now), plan, wait, since)
     starting = not services and any(resource.kind is not Kind.CONTAINER for resource in judge.busy)
     unproven: list[str] = []
     stuck: dict[ResourceId, str] = {}
@@ -111,7 +113,7 @@ class _Stage(Enum):
 class _Judge:
     """busy: actions under way or about to begin, by resource. look_at: see ``Standing``."""
 
-    def __init__(self, situation: Situation, plan: Plan, wait: bool) -> None:
+    def __init__(self, situation: Situation, plan: Plan, wait: bool, since: float) -> None:
         self.situation = situation
         self.busy = {**situation.in_flight, **{action.resource: action for action in plan.ready}}
         self.look_at: float | None = None
@@ -121,6 +123,7 @@ class _Judge:
         self._waits_for = {blocked.resource: blocked.waits_for for blocked in plan.blocked}
         self._waits_for |= {failure.resource: failure.waits_for for failure in plan.failed}
         self._wait = wait
+        self._since = since
         self._awaited = _awaited(situation.desired)
 
     def stage(self, spec: ContainerSpec) -> tuple[_Stage, str]:
@@ -185,6 +188,8 @@ class _Judge:
     def _ended(self, spec: ContainerSpec, container: Container, ended: Exited) -> tuple[_Stage, str]:
         if next_run(spec.restart, container, ended):
             return _Stage.UNPROVEN, ""
+        if ended.finished_at < self._since:
+            return _Stage.DONE, ""
         if ended.succeeded and (container.healthcheck is None or spec.service in self._awaited):
             return _Stage.DONE, ""
         return _Stage.STUCK, f"container {spec.name} {exit_text(ended, spec.resources.memory)}"

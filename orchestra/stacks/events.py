@@ -71,7 +71,7 @@ def follow_events(context: Context, services: Sequence[str], span: Span, hear: C
     with suppress(_Over), _ending_at(span.until):
         client = context.client(known.stack)
         while True:
-            with Arrival(stack_home) as arrival:
+            with Arrival(stack_home.run) as arrival:
                 if client.ask_if_running(EventsResult, EventsRequest(), choose) is not None:
                     return
                 replay()

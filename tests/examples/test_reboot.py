@@ -10,8 +10,11 @@ import socket
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestra.control.client import Client
 from orchestra.home import Home
 from orchestra.linux.mounts.mount import MNT_DETACH, unmount
+from orchestra.model.request import HaltRequest
+from orchestra.model.result import HaltResult
 from orchestra.stacks.boot.recover import fork_server_of
 from tests.cli.test_prune import kill_all, kill_containers
 from tests.examples.conftest import eventually, free_port, needs_containers
@@ -69,8 +72,8 @@ volumes: {{named: {{}}}}
     lose_what_a_reboot_loses(stack)
 
     assert stack.containers() == {}
-    told = stack.run("recover", code=1).stderr
-    assert "container stack-once-1 exited (unknown)" in told
+    told = stack.run("recover").stderr
+    assert "not running again, since restart does not say so: stack-once-1" in told
     after = stack.containers()
     assert {name: row["State"] for name, row in after.items()} == {
         "db": "running",
@@ -99,6 +102,20 @@ def test_a_stack_that_was_down_stays_down(write_stack):
     assert not (stack.home / "run").exists()
 
 
+def test_a_stack_that_was_going_down_is_not_made_whole_again(write_stack):
+    stack = write_stack(f"services: {{web: {{{SERVICE}}}}}")
+    stack.run("up", "-d")
+    within(stack, "web", "touch", "/written")
+    wait_until_kept(stack, web=True)
+    lose_what_a_reboot_loses(stack)
+    desired = stack.home / "data/stacks/stack/desired.json"
+    desired.write_text(json.dumps(json.loads(desired.read_text()) | {"containers": [], "networks": [], "images": []}))
+    assert stack.run("recover").stderr == "stack stack was down, and stays down\n"
+    assert not desired.exists()
+    stack.run("up", "-d")
+    assert "written" not in within(stack, "web", "ls", "/")
+
+
 @contextmanager
 def service_manager(stack):
     """What systemd hears of a unit: the assignments of each message."""
@@ -125,6 +142,12 @@ def test_a_unit_tells_how_the_stack_is_and_leaves_it_alone_when_it_is_stopped(wr
         stack.run("start", "web")
         assert hear()[0] == "STATUS=2 of 2 running"
 
+        stack.run("down")
+        while (told := hear()[0]) != "STATUS=down":
+            assert told.startswith("STATUS=")
+        stack.run("up", "-d")
+        while (told := hear()[0]) != "STATUS=2 of 2 running":
+            assert told.startswith("STATUS=")
         unit.send_signal(signal.SIGTERM)
         assert hear() == ["STOPPING=1"]
         assert unit.wait(30) == 0
@@ -132,10 +155,6 @@ def test_a_unit_tells_how_the_stack_is_and_leaves_it_alone_when_it_is_stopped(wr
 
 
 def test_a_machine_that_goes_down_ends_every_run_and_forgets_none(write_stack):
-    from orchestra.control.client import Client
-    from orchestra.model.request import HaltRequest
-    from orchestra.model.result import HaltResult
-
     stack = write_stack(f"services: {{web: {{{SERVICE}, restart: always}}, job: {{{SERVICE}}}}}")
     stack.run("up", "-d", "web")
     stack.run("run", "-d", "--name", "command", "job")

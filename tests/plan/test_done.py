@@ -68,6 +68,14 @@ def test_a_one_shot_that_ended_with_0_has_done_its_work(code, needed, counts):
     assert is_up(desired, world, wait=True) is counts
 
 
+def test_what_had_ended_before_the_question_is_no_failure_if_it_is_left_out():
+    world = changed(UP, "s-db-1", status=running(HealthStatus.HEALTHY))
+    world = changed(world, "s-web-1", status=Exited(None, 101.0, 102.0))
+    assert errors(DESIRED, world, wait=True) == ["container s-web-1 exited (unknown)"]
+    assert errors(DESIRED, world, wait=True, since=102.0) == ["container s-web-1 exited (unknown)"]
+    assert is_over(judge(DESIRED, world, wait=True, since=103.0))
+
+
 def test_wait_waits_for_the_end_of_a_one_shot_that_another_service_needs():
     desired = stack(service("job"), service("web", "job:completed?"))
     world = changed(world_after(desired), "s-job-1", status=running())

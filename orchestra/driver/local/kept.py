@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from orchestra.container.directory import ContainerDirectory
+from orchestra.driver.local.image.tree import is_same_tree
 from orchestra.driver.local.look import HOOKS, START, STOP, of_run
 from orchestra.driver.local.record import ContainerRecord, load_record, sound, store_record
 from orchestra.linux import private_files
@@ -43,7 +44,8 @@ class Kept(Record):
     def fits(self, spec: ContainerSpec, image_digest: str) -> bool:
         """Whether the container was made from this definition and image."""
         made = self.record.container
-        return (made.config_hash, made.image_digest) == (spec.config_hash, image_digest)
+        same_image = made.image_digest == image_digest or is_same_tree(made.image_digest, image_digest)
+        return made.config_hash == spec.config_hash and same_image
 
 
 def find_kept(directory: str) -> Kept | None:

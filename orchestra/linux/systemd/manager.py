@@ -10,7 +10,6 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.linux.systemd.dbus import MEMBER, SYSTEM_BUS, Connection
 
 SERVICE, OBJECT, MANAGER = "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
-PROPERTIES = "org.freedesktop.DBus.Properties"
 PRIVATE = "/run/systemd/private"  # for root, where there is no bus
 MATCH = f"type='signal',interface='{MANAGER}',member='JobRemoved'"
 BOOTED = "/run/systemd/system"
@@ -48,7 +47,15 @@ def wait_for_job(bus: Connection, job: str) -> str:
             return str(message.body[3])
 
 
-def is_going_down(bus: Connection) -> bool:
-    """Whether the machine is being shut down or restarted."""
-    variant = bus.call(SERVICE, OBJECT, PROPERTIES, "Get", "ss", MANAGER, "SystemState")[0]
-    return bool(variant == "stopping")
+def is_going_down() -> bool:
+    """Whether the machine is being shut down or restarted; false where systemd does not say so.
+
+    By systemctl(1), which reaches systemd when the bus has been stopped already.
+    """
+    import subprocess
+
+    try:
+        done = subprocess.run(["systemctl", "is-system-running"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.stdout.strip() == b"stopping"

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import struct
+import time
 from contextlib import suppress
 
 from orchestra.control.client import OtherVersion
@@ -14,7 +15,7 @@ from orchestra.model.request import SettleRequest
 from orchestra.model.result import SettleResult
 from orchestra.record import Record
 from orchestra.stacks.boot.enable import wanted_files
-from orchestra.stacks.containers import find_stack
+from orchestra.stacks.containers import find_stack, look_at_containers
 from orchestra.stacks.standalone_network import revive_networks
 
 TYPE_CHECKING = False
@@ -32,14 +33,16 @@ PATIENCE = 90.0
 
 
 class Recovered(Record):
-    """wanted: false for a stack that was down, which stays down. failures: containers that cannot run or were not
-    restarted, and why. unproven: those that were still not up in time. missing: Compose files that are gone.
+    """wanted: false for a stack that was down, which stays down. failures: containers that cannot run, and why.
+    unproven: those that were still not up in time. resting: those that were running, and whose restart policy does not
+    start them again. missing: Compose files that are gone.
     """
 
     stack: str
     wanted: bool
     failures: tuple[ReportedFailure, ...] = ()
     unproven: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -55,19 +58,24 @@ def recover(context: Context, stack: str, hear: Callable[[Event], None] | None =
     A supervisor of another version is replaced, which stops no container. Raises UserError for a network made by hand
     that cannot be made again.
     """
-    files = wanted_files(context, stack)
+    files, client = wanted_files(context, stack), context.client(stack)
     if files is None:
+        if os.path.exists(context.home.stack(stack).desired):
+            client.summon()  # the machine went down before the stack was: a supervisor ends that
+            client.dismiss()
         return Recovered(stack, wanted=False)
     with open(context.home.stack(stack).desired, "rb") as file:
         revive_networks(context, file.read())
-    client, request = context.client(stack), SettleRequest(wait=True, wait_timeout=PATIENCE)
+    request = SettleRequest(wait=True, wait_timeout=PATIENCE, since=time.time())
     try:
         result = client.ask(SettleResult, request, hear)
     except OtherVersion as error:
         _replace(error.fork_server)
         result = client.ask(SettleResult, request, hear)
     missing = tuple(path for path in files if os.path.isabs(path) and not os.path.exists(path))
-    return Recovered(stack, wanted=True, failures=result.failures, unproven=result.unproven, missing=missing)
+    rows = look_at_containers(context, stack)
+    resting = tuple(row.name for row in rows if row.state == "exited" and row.exit_code is None and not row.one_off)
+    return Recovered(stack, True, result.failures, result.unproven, resting, missing)
 
 
 def _replace(fork_server: int) -> None:

@@ -9,13 +9,11 @@ import os
 import signal
 import sys
 from collections import Counter
-from contextlib import suppress
 
 from orchestra.control.arrival import Arrival
 from orchestra.linux.cgroup.joining import take_over
 from orchestra.linux.readiness import first_readable
-from orchestra.linux.systemd import manager
-from orchestra.linux.systemd.dbus import BusError
+from orchestra.linux.systemd.manager import is_going_down
 from orchestra.linux.systemd.notify import notify
 from orchestra.model.health import HealthStatus
 from orchestra.model.request import EventsRequest, HaltRequest
@@ -47,7 +45,7 @@ def stay(context: Context, stack: str) -> None:
     signal.set_wakeup_fd(writer)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    mail: Mail[HaltResult] = Mail()
+    mail: Mail[EventsResult] = Mail()
     mail.ask("events", lambda: _follow(context, stack, mail))
     told = ""
     while True:
@@ -58,19 +56,23 @@ def stay(context: Context, stack: str) -> None:
             if isinstance(letter, Failed):
                 raise letter.error
     notify("STOPPING=1")
-    if _machine_goes_down() and wanted_files(context, stack) is not None:
+    if is_going_down() and wanted_files(context, stack) is not None:
         _halt(context, stack)
 
 
-def _follow(context: Context, stack: str, mail: Mail[HaltResult]) -> HaltResult | None:
+def _follow(context: Context, stack: str, mail: Mail[EventsResult]) -> EventsResult | None:
     """Tell of every change, and have a supervisor as long as the stack is wanted."""
     client, home = context.client(stack), context.home.stack(stack)
     while True:
-        with Arrival(home) as arrival:
-            ask = client.ask_if_running if wanted_files(context, stack) is None else client.ask
-            _take_over(fork_server_of(home))
-            if ask(EventsResult, EventsRequest(), lambda event: mail.hear("events", event)) is None:
+        # The directory of the desired state: a connection to the control socket of a stack that goes down would
+        # start another supervisor.
+        with Arrival(home.data) as arrival:
+            if wanted_files(context, stack) is None:
                 arrival.wait()
+                continue
+        _take_over(fork_server_of(home))
+        ended = client.ask(EventsResult, EventsRequest(), lambda event: mail.hear("events", event))
+        mail.tell("events", ended)
 
 
 def _halt(context: Context, stack: str) -> None:
@@ -81,14 +83,6 @@ def _halt(context: Context, stack: str) -> None:
     for letter in mail.read():
         if isinstance(letter, Failed):
             raise letter.error
-
-
-def _machine_goes_down() -> bool:
-    if not manager.is_booted():
-        return False
-    with suppress(OSError, BusError), manager.connect() as bus:
-        return manager.is_going_down(bus)
-    return False
 
 
 def _take_over(fork_server: int | None) -> None:

@@ -46,13 +46,14 @@ def recovery(unit: Unit, *options: str) -> list[str]:
 def render(unit: Unit) -> str:
     variables = "".join(f"Environment={_quote(f'{name}={value}')}\n" for name, value in unit.environment.items())
     mounts = "".join(f"RequiresMountsFor={_quote(directory)}\n" for directory in unit.directories)
-    documents = "".join(f" file://{_percent(path)}" for path in unit.files if not set(path) & set(" \t\"'\\"))
+    from urllib.parse import quote
+
+    documents = "".join(f"Documentation=file://{_percent(quote(path))}\n" for path in unit.files)
     return f"""\
 {_FIRST}{unit.stack}; orchestra disable removes it.
 [Unit]
 Description=Stack {unit.stack}
-Documentation=man:orchestra-enable(1){documents}
-Wants=network-online.target
+{documents}Wants=network-online.target
 After=network-online.target local-fs.target nss-lookup.target
 {mounts}
 [Service]

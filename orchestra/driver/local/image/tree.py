@@ -30,6 +30,13 @@ def tree_digest(path: str) -> str:
     return f"{PREFIX}{status.st_dev:x}-{status.st_ino:x}:{real}"
 
 
+def is_same_tree(digest: str, other: str) -> bool:
+    """Whether both name the directory at the same path: device numbers may be others after a boot."""
+    if not (digest.startswith(PREFIX) and other.startswith(PREFIX)):
+        return False
+    return digest.removeprefix(PREFIX).partition(":")[2] == other.removeprefix(PREFIX).partition(":")[2]
+
+
 def tree_of(digest: str) -> str:
     """The directory that a digest names. Raises FatalError if another one has taken its place."""
     path = digest.removeprefix(PREFIX).partition(":")[2]
