@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 LAST = 20
 """How many lines of each container a failure shows."""
-NOTICED = 30.0
-"""Seconds in which the supervisor notices the end of a run."""
+RECORDED = 30.0
+"""Seconds in which the end of a run is recorded."""
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 """Where to reach what listens on all addresses."""
 
@@ -218,25 +218,24 @@ class RunningStack:
     def crash(self, *services: str) -> None:
         """Kill the first process of each container behind the back of Orchestra: restart policies apply.
 
-        Returns when the supervisor has noticed, if there is one. Raises TimeoutError if it does not.
+        Returns when the ends of these runs are recorded. Raises TimeoutError if they are not.
         """
         from signal import SIGKILL
 
-        from orchestra.model.event import ContainerEvent
         from orchestra.shim.client import kill
 
         self._context.need_root("kill")
         self._context.need(Part.PROCESSES)
         home = self._context.home.stack(self.name)
-        unnoticed: set[str] = set()
-        with self.events(timeout=NOTICED) as events:
+        killed: dict[str, float] = {}
+        with self.events(timeout=RECORDED) as events:
             for row in self.containers(*services):
                 with suppress(ProcessLookupError):  # it does not run
                     kill(home.container(row.name), SIGKILL)
-                    unnoticed.add(row.name)
-            while unnoticed and (event := next(events, None)) is not None:
-                if isinstance(event, ContainerEvent) and event.change == "exited":
-                    unnoticed.discard(event.container)
+                    killed[row.name] = row.started_at
+            while any(row.runs and row.started_at == killed.get(row.name) for row in self.containers(*services)):
+                if next(events, None) is None:
+                    return  # the stack has neither supervisor nor fork server
 
     def pause(self, *services: str) -> None:
         """Have all processes stand still."""

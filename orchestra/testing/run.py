@@ -29,7 +29,7 @@ class TestOptions(Record):
 
 def load_files(context: Context, options: TestOptions) -> list[ScenarioFile]:
     """Raises ComposeError with the mistakes of all files, ComposeFileNotFound, and UserError if no scenario is left."""
-    files = [os.path.expanduser(file) for file in options.files] or find_scenario_files(os.getcwd())
+    files = [os.path.expanduser(file) for file in options.files] or find_scenario_files()
     stack = [os.path.abspath(file) for file in context.project.files]
     loaded: list[ScenarioFile] = []
     diagnostics: list[Diagnostic] = []

@@ -31,12 +31,12 @@ class ScenarioFile(Record):
     scenarios: dict[str, Scenario]
 
 
-def find_scenario_files(directory: str) -> list[str]:
-    """Raises ComposeFileNotFound if there is none."""
-    found = sorted(name for name in os.listdir(directory) if name.endswith(ENDING))
+def find_scenario_files(directory: str = "") -> list[str]:
+    """Those in a directory; without one, the names of those in the working directory. Raises ComposeFileNotFound."""
+    found = sorted(name for name in os.listdir(directory or ".") if name.endswith(ENDING))
     if not found:
-        message = f"no file of scenarios: nothing in {directory} ends with {ENDING}"
-        raise ComposeFileNotFound((Diagnostic("no-file", message, hint="name one"),))
+        message = f"no file of scenarios: nothing in {directory or os.getcwd()} ends with {ENDING}"
+        raise ComposeFileNotFound((Diagnostic("file-not-found", message, hint="name one"),))
     return [os.path.join(directory, name) for name in found]
 
 
@@ -69,7 +69,7 @@ def _read(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except FileNotFoundError:
-        raise ComposeFileNotFound((Diagnostic("no-file", f"{path} does not exist"),)) from None
+        raise ComposeFileNotFound((Diagnostic("file-not-found", f"{path} does not exist"),)) from None
     except (OSError, ValueError) as error:
         raise ComposeError((Diagnostic("unreadable-file", f"{path} cannot be read: {error}"),)) from error
 
@@ -93,7 +93,7 @@ def _stack_files(path: str, scenarios: Scenarios) -> tuple[str, ...]:
     names = scenarios.stack or beside
     if not names:
         message = f"{path} names no stack, and there is no Compose file beside it"
-        raise ComposeFileNotFound((Diagnostic("no-file", message, hint="add stack: compose.yaml"),))
+        raise ComposeFileNotFound((Diagnostic("file-not-found", message, hint="add stack: compose.yaml"),))
     return tuple(os.path.normpath(os.path.join(directory, name)) for name in names)
 
 
@@ -114,7 +114,7 @@ def _check_step(document: Map, path: Path, step: Step, services: Sequence[str], 
         if service not in services:
             hint = suggest(service, services, "services")
             where = locate(document, (*path, *at), key=at[-1] == service)
-            problems.error("unknown-service", f"no such service: {service}", where, (*path, *at), hint)
+            problems.error("undefined", f"no such service: {service}", where, (*path, *at), hint)
 
 
 def _services_of(step: Step, name: str) -> Iterator[tuple[Path, str]]:

@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class Result(Record):
-    """steps: those that were done; the last one is that which failed. reason: why it failed or was skipped.
+    """steps: those that were begun, and so the failed one last. reason: for a failure, or for skipping it.
 
     logs: the last lines of all containers, if it failed.
     """

@@ -20,6 +20,10 @@ services:
   db: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true}
   web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true, depends_on: [db], ports: ["80"]}
 """
+SCENARIOS = """
+scenarios:
+  a kill: {services: [db], steps: [{kill: db}]}
+"""
 LINES = [example.line for examples in EXAMPLES.values() for example in examples]
 # Not run, with what each would need.
 NOT_RUN = {
@@ -29,6 +33,7 @@ NOT_RUN = {
     "logs -f web db": "Ctrl-C",
     "events --json": "Ctrl-C",
     "stats": "Ctrl-C",
+    "test": "what is run with -k",
     "watch": "Ctrl-C",
     "watch --no-up web": "Ctrl-C",
     "wait --down-project tests": "a service that ends",
@@ -107,6 +112,7 @@ def test_examples_work(write_stack):
     for name in ("base.yaml", "prod.yaml"):
         (stack.folder / name).write_text(stack.file.read_text())
     (stack.folder / "Dockerfile").write_text(f"FROM rootfs:{stack.busybox_root} AS test\nARG A\nRUN true\n")
+    (stack.folder / "db.scenario.yaml").write_text(SCENARIOS)
     with tarfile.open(stack.folder / "root.tar", "w") as archive:
         archive.add(stack.busybox_root, ".")
     failed = {}

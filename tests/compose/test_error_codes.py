@@ -17,7 +17,7 @@ AT_RUN_TIME = {"container-failed", "image-failed", "network-failed", "volume-fai
 
 def used_codes() -> set[str]:
     found: set[str] = set()
-    packages = (ROOT / "orchestra" / package for package in ("build", "compose", "stacks"))
+    packages = (ROOT / "orchestra" / package for package in ("build", "compose", "stacks", "testing"))
     for path in (path for package in packages for path in package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
