@@ -72,4 +72,5 @@ def measure(environment: dict[str, str]) -> None:
     print(f"{updates} updates in {seconds:.0f} s: {failed} of {total} requests failed")
 
 
-main()
+if __name__ == "__main__":
+    main()

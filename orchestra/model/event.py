@@ -23,7 +23,8 @@ class Phase(StrEnum):
 
 @tagged
 class ActionEvent(Record):
-    """An action began or ended. verb: create, start, hook, stop, remove or pull; service: that of a container.
+    """An action began or ended. verb: create, start, hook, drain, stop, remove or pull; service: that of a
+    container.
 
     cancelled: given up because something else is wanted now. in_use: it failed because another stack uses what it
     should remove. replaces: of a container that makes way for another one of its name. output: the end of what

@@ -18,8 +18,9 @@ LARGEST = 65535
 PLAIN_UDP = 512
 PAYLOAD = 1232
 """Bytes that we take over UDP, and so never a fragment (dnsflagday.net/2020)."""
-TTL = 5
-"""Seconds an address may be remembered: a replaced container is found again within these."""
+TTL = 1
+"""Seconds an address may be remembered: a replaced container is found again within these, and one that is drained is
+asked for no longer than that."""
 NEGATIVE_TTL = 1
 """Seconds it may be remembered that there is no address: containers that wait for each other look again soon."""
 

@@ -81,6 +81,9 @@ class Explainer:
         specs = self._desired.replicas(service)
         if not specs:
             return [self._without_containers(service)]
+        update = self._failed.get(ResourceId(Kind.SERVICE, service))
+        if update is not None:
+            return [Cause(service, update.error, update.hint)]
         chains = [self._of_container(spec, frozenset()) for spec in specs]
         wrong = [chain for chain in chains if chain[-1].wrong]
         return wrong[0] if wrong else chains[0]

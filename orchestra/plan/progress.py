@@ -134,9 +134,10 @@ def _stage(situation: Situation, spec: ContainerSpec, container: Container | Non
 def watched_until(situation: Situation, spec: ContainerSpec, container: Container) -> float | None:
     """Until when (Unix seconds) a failure of this new container is one of the update; None if there is no update."""
     status = container.status
-    if spec.update is None or spec.service not in situation.updating or not isinstance(status, Running):
+    if spec.update is None or not isinstance(status, Running):
         return None
-    if container.created_at < situation.wish(spec.service).at:
+    is_update = spec.service in situation.updating and container.created_at >= situation.wish(spec.service).at
+    if not is_update and spec.service not in situation.stand_ins:
         return None
     return status.started_at + spec.update.monitor
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from orchestra.plan.progress import Progress
     from orchestra.plan.situation import Situation
 
-DRAINING = 1.0
-"""Seconds between the last new name or port and the stop: connections that were being made arrive."""
+DRAINING = 1.5
+"""Seconds from when names and ports lead elsewhere to the stop: longer than an address may be remembered, so that the
+connections to it that are being made arrive."""
 
 
 class FailedUpdate(Record):
@@ -172,9 +173,9 @@ def _failed_update(service: ServiceName, update: Update | None, here: Progress) 
 
 
 def failure_of_update(situation: Situation, service: ServiceName) -> Failed | None:
-    """What the commands tell of an update that has failed."""
+    """What commands tell of an update that has failed, until the next one about the service."""
     failing = situation.desired.failing.get(service)
-    if failing is None or service not in situation.replicas:
+    if failing is None or service not in situation.replicas or failing.at < situation.wish(service).at:
         return None
     if failing.ending is Ending.PAUSED:
         error = f"the update is paused: {failing.reason}"

@@ -10,6 +10,7 @@ No record of an update is needed for this: stand-ins are wanted while there is s
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from orchestra.model.names import ContainerName
@@ -40,7 +41,7 @@ def with_stand_ins(desired: Desired, observed: Observed, now: float) -> Desired:
         for service, replicas in situation.replicas.items()
         if starts_first(replicas[0], desired.stack) and situation.wish(replicas[0].service).goal is Goal.RUN
         if _are_needed(situation, service)
-        for stand_in in _stand_ins(replicas)
+        for stand_in in _stand_ins(replicas, situation.observed)
     ]
     return replace(desired, containers=(*desired.containers, *wanted)) if wanted else desired
 
@@ -64,12 +65,19 @@ def _is_to_be_replaced(situation: Situation, spec: ContainerSpec) -> bool:
     return replacement_reason(situation, spec, seen) is not None
 
 
-def _stand_ins(replicas: list[ContainerSpec]) -> list[ContainerSpec]:
+def _stand_ins(replicas: list[ContainerSpec], observed: Observed) -> list[ContainerSpec]:
+    """With the next numbers that no other container has: one that is to leave is not made into a stand-in."""
     first, count = replicas[0], len(replicas)
     assert first.update is not None
     number = min(first.update.parallelism or count, count)
     ports = _fixed_ports(replicas)
-    return [_stand_in(first, index, ports) for index in range(count + 1, count + number + 1)]
+    following = (_stand_in(first, index, ports) for index in itertools.count(count + 1))
+    return list(itertools.islice((spec for spec in following if _is_free(spec, observed)), number))
+
+
+def _is_free(spec: ContainerSpec, observed: Observed) -> bool:
+    seen = observed.containers.get(spec.name)
+    return seen is None or seen.stand_in
 
 
 def _stand_in(first: ContainerSpec, index: int, ports: tuple[Port, ...]) -> ContainerSpec:

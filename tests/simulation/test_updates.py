@@ -191,7 +191,7 @@ def test_a_bad_version_is_rolled_back(order, bad):
     assert life.world.least == (4 if order is Order.START_FIRST else 3)
 
 
-def test_a_bad_version_pauses_the_update_and_another_command_goes_on():
+def test_a_bad_version_pauses_the_update():
     life = Life(Update(), ENDS).run()
     assert life.versions == [("s-web-1", "v2"), *replicas("v1")[1:]]
     assert [failure.error for failure in life.failures] == ["the update is paused: container s-web-1 exited (1)"]
