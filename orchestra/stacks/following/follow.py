@@ -117,7 +117,7 @@ class Looker:
             build(self._context, choose_builds(self._context, BuildOptions(services)), lambda _name, _event: None)
 
     def _up(self, prepared: Prepared, follow: Follow, at: float) -> None:
-        """Without waiting for the end: the next edit may mend what this one waits for."""
+        """Return at once, since the next edit may mend what holds up this one."""
         request = UpRequest(
             concern(self._changes, follow.chosen, prepared),
             for_registries(follow.environment),
