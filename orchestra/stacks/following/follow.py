@@ -117,7 +117,7 @@ class Looker:
             build(self._context, choose_builds(self._context, BuildOptions(services)), lambda _name, _event: None)
 
     def _up(self, prepared: Prepared, follow: Follow, at: float) -> None:
-        """Return at once, since the next edit may mend what holds up this one."""
+        """Ask, and do not wait for the answer: a dependency may never become healthy."""
         request = UpRequest(
             concern(self._changes, follow.chosen, prepared),
             for_registries(follow.environment),
