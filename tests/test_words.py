@@ -9,6 +9,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,20 @@ HABITS = re.compile(
 NAMES = re.compile(r"`+[^`]+`+")
 
 
+@lru_cache(maxsize=1)
+def parsed(text: str) -> list[ast.AST]:
+    """All nodes."""
+    return list(ast.walk(ast.parse(text)))
+
+
 def strings(text: str) -> list[tuple[int, str]]:
     """Literals that are not docstrings, with their lines; an f-string's as one, with gaps for its values."""
-    tree = ast.parse(text)
-    remarks = {id(node) for node in _notes(tree)}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    nodes = parsed(text)
+    remarks = {id(node) for node in _notes(nodes)}
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     elsewhere = remarks | parts
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             pieces = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
             found.append((node.lineno, "".join(pieces)))
@@ -46,16 +53,16 @@ def notes(text: str) -> list[tuple[int, str]]:
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
         if token.type == tokenize.COMMENT
     ]
-    for node in _notes(ast.parse(text)):
+    for node in _notes(parsed(text)):
         found += enumerate(str(node.value).splitlines(), node.lineno)
     return found
 
 
-def _notes(tree: ast.Module) -> list[ast.Constant]:
+def _notes(nodes: list[ast.AST]) -> list[ast.Constant]:
     """Strings that stand as statements."""
     return [
         node.value
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ]
 
@@ -71,13 +78,11 @@ PAGES = [
 ]
 
 
-def test_no_message_has_a_habit():
-    told = [f"{file.relative_to(ROOT)}:{line}" for file in SOURCES for line in habits(strings(file.read_text()))]
-    assert told == []
-
-
-def test_no_comment_or_docstring_has_a_habit():
-    told = [f"{file.relative_to(ROOT)}:{line}" for file in SOURCES for line in habits(notes(file.read_text()))]
+def test_no_message_comment_or_docstring_has_a_habit():
+    told = []
+    for file in SOURCES:
+        text = file.read_text()
+        told += [f"{file.relative_to(ROOT)}:{line}" for line in habits(strings(text) + notes(text))]
     assert told == []
 
 

@@ -99,8 +99,8 @@ def test_following_logs_shows_every_line_of_a_log_that_is_rotated_quickly(write_
 
 def test_a_stopped_foreground_blocks_no_container_and_reports_lost_lines(write_stack, follow):
     """As a terminal does after Ctrl-S. The log is longer than what is held for a follower."""
-    count = 400_000
-    command = "echo begun; read x < /go; seq -f %.0f{} 1 {}".format("x" * 200, count)
+    count = 20_000
+    command = "echo begun; read x < /go; seq -f %.0f{} 1 {}".format("x" * 4000, count)
     stack = write_stack(WAITING.format(command=command))
     os.mkfifo(stack.file.parent / "go")
     up = follow(stack, "up", "--no-color")

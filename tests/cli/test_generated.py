@@ -70,7 +70,7 @@ def typed(line):
     return SEEN[0] if SEEN else None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(command_lines())
 def test_whatever_the_quick_parser_understands_typer_understands_alike(line):
     quick = parse(line)

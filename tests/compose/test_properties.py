@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Generated cases take long where other programs keep the machine busy.
 pytestmark = pytest.mark.timeout(300)
 QUIET = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -121,7 +121,7 @@ def test_without_standard_input_it_reads_the_end_at_once(stack):
 
 
 def test_a_client_that_does_not_read_holds_the_container_back_until_it_leaves(stack):
-    container = stack.shell("yes | head -c 3000000; echo; echo done")
+    container = stack.shell(f"yes {'y' * 999} | head -c 3000000; echo; echo done")
     container.create()
     with Attached(container):
         client.start(container.directory)

@@ -162,7 +162,7 @@ def walk(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): "/" if path.is_dir() else path.read_text() for path in root.rglob("*")}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(CHANGES, max_size=5), min_size=2, max_size=5))
 def test_stacks_of_random_changes_look_alike_to_the_model_the_kernel_and_us(batches):
     model: dict[str, str] = {}

@@ -245,7 +245,7 @@ def without_conflicts(entries):
     return list(chosen.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(ENTRIES, max_size=12).map(without_conflicts), st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]))
 def test_random_trees_are_what_tar_extracts(entries, form):
     data = layer(*entries, format=form)
