@@ -101,9 +101,22 @@ def import_share(config: pytest.Config) -> None:
             importlib.import_module(name)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first: at the end no worker waits for another."""
+    """Tests that share what their file has made stay in one worker: each would make it again.
+
+    What takes long begins first: at the end no worker waits for another.
+    """
+    for item in items:
+        if shares(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("fuzz")))
+
+
+def shares(item: pytest.Item) -> bool:
+    """Whether it uses a fixture that lives as long as its file."""
+    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(definitions[-1].scope == "module" for definitions in known.values() if definitions)
 
 
 @pytest.hookimpl(trylast=True)

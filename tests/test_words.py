@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+# Begins with what takes long, so that no worker is alone with it in the end.
+pytestmark = pytest.mark.xdist_group("words")
 ROOT = Path(__file__).parent.parent
 HABITS = re.compile(
     r"\b(?:nobody|whoever|whomever|whom|anybody|somebody|mend(?:s|ed)?|(?:is|be|are) at it|(?:is|are) not ours"
