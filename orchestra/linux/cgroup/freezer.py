@@ -24,7 +24,13 @@ def freeze(group: Cgroup) -> None:
 
 
 def thaw(group: Cgroup) -> None:
-    _set(group, frozen=False)
+    """A group that has gone meanwhile, as its processes were killed before, is not frozen any more."""
+    try:
+        _set(group, frozen=False)
+    except OSError:
+        directory = group.directory("freezer")
+        if not directory or os.path.isdir(directory):
+            raise
 
 
 def is_frozen(group: Cgroup) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestra.linux import cgroup
-from orchestra.linux.cgroup import Cgroup, at
+from orchestra.linux.cgroup import Cgroup, at, freezer
 from tests.forking import fork_in
 from tests.run import word
 
@@ -330,3 +330,14 @@ def test_of_a_creation_that_was_killed_on_the_way_down_all_is_removed():
         directory.mkdir()
     half.remove()
     assert not any(directory.exists() for directory in tops)
+
+
+def test_a_group_that_is_gone_is_not_frozen_any_more(group):
+    group.create({})
+    freezer.freeze(group)
+    assert freezer.is_frozen(group)
+    freezer.thaw(group)
+    assert not freezer.is_frozen(group)
+    group.remove()
+    freezer.thaw(group)
+    assert not freezer.is_frozen(group)
