@@ -100,7 +100,10 @@ services:
   pids:
     <<: *base
     pids_limit: 5
-    command: [python3, -c, "import threading; [threading.Thread(None, threading.Event().wait, daemon=True).start() for i in range(9)]"]
+    command:
+      - python3
+      - -c
+      - import threading as t; [t.Thread(None, t.Event().wait, daemon=True).start() for i in range(9)]
   cap: {<<: *base, command: [chown, "1:1", /small], cap_drop: [ALL], tmpfs: [/small]}
   call: {<<: *base, command: [unshare, -m, "true"]}
   denied: {<<: *base, command: [cat, /etc/shadow], user: "1234"}
