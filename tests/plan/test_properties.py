@@ -23,7 +23,7 @@ from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, 
 pytestmark = pytest.mark.fuzz
 randoms = st.randoms(use_true_random=True)
 thorough = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 NOW = 1000.0

@@ -25,7 +25,7 @@ from tests.plan.stacks import asked, going_down, service, stack
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
 EPOCH = 1_000_000.0
-ORDERS = 5
+ORDERS = 6
 LATENCY = 0.03
 """The longest that a call takes. Programs change at moments that lie further apart than all calls together take."""
 PATIENCE = 2000.0
@@ -165,7 +165,7 @@ def seeds(first: int) -> range:
     return range(int(ALONE), int(ALONE) + 1) if ALONE else range(first, first + CHUNK)
 
 
-@pytest.mark.parametrize("first", range(0, 1 if ALONE else 75, CHUNK))
+@pytest.mark.parametrize("first", range(0, 1 if ALONE else 125, CHUNK))
 def test_the_outcome_of_up_does_not_depend_on_the_order_of_events(first):
     for seed in seeds(first):
         case = Case(seed)
