@@ -54,6 +54,7 @@ class OrchestraError(Exception):
     """Base of all errors that users see. ``hint`` says what to do, or is empty."""
 
     exit_code = 1
+    temporary = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -97,8 +98,6 @@ class EnvironmentLack(OrchestraError):
 
 class DriverError(OrchestraError):
     """A driver could not do what it was asked."""
-
-    temporary = False
 
 
 class TemporaryError(DriverError):

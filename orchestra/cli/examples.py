@@ -126,9 +126,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "network create": (
         Example("network create shared", "Create a network for stacks that declare it as external"),
-        Example(
-            "network create --subnet 10.80.0.0/24 --internal inner", "Create one with its own subnet and no way out"
-        ),
+        Example("network create --subnet 10.80.0.0/24 inner", "Create one with a subnet of your choice"),
     ),
     "network connect": (Example("network connect stack_default stack-web-1", "Connect a container to a network"),),
     "network disconnect": (Example("network disconnect stack_default stack-web-1", "Take a container off a network"),),

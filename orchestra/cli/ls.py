@@ -43,7 +43,8 @@ def run(invocation: Invocation) -> int:
 def render(stacks: Sequence[StackRow], values: dict[str, Any], width: int | None = None) -> str:
     if values["quiet"]:
         return "".join(f"{stack.name}\n" for stack in stacks)
-    rows = [
+    header = AT_BOOT if any(stack.enabled for stack in stacks) else HEADER
+    cells = [
         {
             "Name": stack.name,
             "Status": _status(stack),
@@ -52,7 +53,7 @@ def render(stacks: Sequence[StackRow], values: dict[str, Any], width: int | None
         }
         for stack in stacks
     ]
-    header = AT_BOOT if any(stack.enabled for stack in stacks) else HEADER
+    rows = [{column: row[column] for column in header} for row in cells]
     return render_rows(values["format"], header, rows, width=width, array=True)
 
 

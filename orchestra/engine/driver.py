@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from orchestra.errors import FatalError, StillInUse, TemporaryError
+from orchestra.errors import FatalError, StillInUse
 from orchestra.model.observed import Failure
 from orchestra.record import Record
 
@@ -52,6 +52,12 @@ class PortUnavailable(Refused):
     """A port cannot be published."""
 
 
+class PortReserved(PortUnavailable):
+    """Something has bound a port, and cannot be seen: perhaps a container that is being made, which soon can."""
+
+    temporary = True
+
+
 class NotExecutable(FatalError):
     """A container's program cannot be executed. number: why, as errno."""
 
@@ -66,7 +72,7 @@ def failure_of(resource: ResourceId, verb: Verb, error: OrchestraError, attempts
         resource,
         verb,
         error.message,
-        temporary=isinstance(error, TemporaryError),
+        temporary=error.temporary,
         attempts=attempts,
         at=at,
         hint=error.hint,

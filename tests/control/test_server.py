@@ -24,7 +24,7 @@ from orchestra.model.result import PingResult, UpResult
 pytestmark = pytest.mark.anyio
 OPERATIONS = ("up", "foresee", "down", "observe", "attend", "settle", "events", "ping")
 OPERATIONS += ("stop", "start", "restart", "kill", "pause", "remove", "wait", "run", "conclude", "cancel")
-OPERATIONS += ("connect", "disconnect", "edit")
+OPERATIONS += ("connect", "disconnect", "edit", "halt")
 
 
 async def test_an_event_of_the_last_moment_comes_before_the_answer(tmp_path):

@@ -30,7 +30,8 @@ UNTESTED = {
     "$ podman save shop:1 | orchestra image load": "Podman would write to its own store of the machine",
     "$ podman volume export shop_data | tar -C /var/lib/orchestra/volumes/shop_data/_data -xp": "likewise",
     "$ sudo sysctl fs.inotify.max_user_watches=524288": "it changes the machine",
-    "$ cp orchestra@.service /etc/systemd/system/": "it needs systemd as the first process",
+    "$ sudo orchestra enable --now": "it needs systemd as the first process",
+    "$ orchestra -p shop recover": "it is for a machine that has just started",
 }
 """The reasons, by the first line of the block."""
 

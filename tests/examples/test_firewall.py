@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import select
 import subprocess
@@ -80,6 +81,15 @@ LOSSES = {
 }
 
 
+def wait_for_rules(before, lost):
+    """Until all rules are as they were before the loss."""
+    try:
+        eventually(lambda: ruleset() == before)
+    except AssertionError:
+        changes = difflib.unified_diff(before.splitlines(), ruleset().splitlines(), lineterm="")
+        pytest.fail("\n".join([f"after the loss of {lost}:", *changes]))
+
+
 def test_lost_rules_are_put_back_at_once_and_reported(running):
     before = ruleset()
     with running.start("events", stdout=subprocess.PIPE) as events:
@@ -90,7 +100,7 @@ def test_lost_rules_are_put_back_at_once_and_reported(running):
             for lost, lose in LOSSES.items():
                 lose()
                 assert "network" in next(line for line in events.stdout if LOST in line), lost
-                assert eventually(lambda: ruleset() == before), lost
+                wait_for_rules(before, lost)
         finally:
             events.terminate()
     log = (running.home / "data/stacks/stack/supervisor.log").read_text()

@@ -167,4 +167,4 @@ def test_a_machine_that_goes_down_ends_every_run_and_forgets_none(write_stack):
     assert kept["began_at"]
     os.kill(fork_server_of(home), signal.SIGKILL)
     stack.run("recover", code=None)
-    assert stack.states()["web"] == "running"
+    eventually(lambda: stack.states()["web"] == "running")

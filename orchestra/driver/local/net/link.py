@@ -110,14 +110,15 @@ def host_networks(connection: Netlink, *, without: str = "") -> dict[Subnet, str
     """The networks of the host's addresses and routes, described; except those of the interface ``without``."""
     own = connection.link(without) if without else None
     occupied: dict[Subnet, str] = {}
+    # Addresses last: one that was given meanwhile came before its route.
+    for route in connection.routes():
+        if route.prefix and (own is None or route.link != own.number):
+            network = ip_network(f"{route.destination}/{route.prefix}", strict=False)
+            occupied[network] = "which the host has a route to"
     for address in connection.addresses():
         if own is None or address.link != own.number:
             network = ip_network(f"{address.address}/{address.prefix}", strict=False)
             occupied[network] = f"the network of the host's address {address.address}"
-    for route in connection.routes():
-        if route.prefix and (own is None or route.link != own.number):
-            network = ip_network(f"{route.destination}/{route.prefix}", strict=False)
-            occupied.setdefault(network, "which the host has a route to")
     return occupied
 
 

@@ -246,7 +246,7 @@ def _lease_network(connection: Netlink, home: Home, stack: str, spec: NetworkSpe
     for name, lease in leases.networks.items():
         if name != spec.name:
             for pool in lease.pools:
-                taken.setdefault(pool.gateway_interface.network, f"the subnet of network {name}")
+                taken[pool.gateway_interface.network] = f"the subnet of network {name}"
     return ipam.NetworkLease(
         stack=stack,
         bridge=bridge,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.net.attachment import load_all
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
-from orchestra.engine.driver import PortUnavailable
+from orchestra.engine.driver import PortReserved, PortUnavailable
 from orchestra.linux.network.netlink import family_of
 from orchestra.record import replace
 
@@ -182,7 +182,10 @@ class PortReservations:
                 raise _in_use(port, f"container {container} of the same stack")
         if port.automatic:
             return self._bind(replace(port, published=None, automatic=False))
-        raise _in_use(port, _owner(port) or self._publisher(port) or "another program")
+        if owner := _owner(port) or self._publisher(port):
+            raise _in_use(port, owner)
+        unseen = _in_use(port, "another program")
+        raise PortReserved(unseen.message, unseen.hint, port.location)
 
 
 def find_publisher(home: Home, port: Port) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from orchestra.driver.local.net.ports import PortReservations
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
-from orchestra.engine.driver import PortUnavailable
+from orchestra.engine.driver import PortReserved, PortUnavailable
 from orchestra.model.desired import Port
 
 from .conftest import needs_network
@@ -63,6 +63,18 @@ def test_a_port_that_is_taken_for_one_family_is_unavailable_and_leaves_nothing(p
     ports.reserve("b", [Port(80, 8080, "127.0.0.1")], BOTH)  # another family, another port
     with pytest.raises(PortUnavailable, match="container a of the same stack"):
         ports.reserve("c", [Port(80, 8080, "::")], BOTH)
+
+
+def test_whether_a_port_is_free_is_asked_again_if_what_holds_it_cannot_be_seen(ports):
+    """A container of another stack that is being made has bound it, and says so when it is made."""
+    with take(socket.AF_INET, "0.0.0.0", 8080), pytest.raises(PortUnavailable, match=r"in use by \S+ \(pid") as seen:
+        ports.reserve("a", [Port(80, 8080)])
+    assert not seen.value.temporary
+    with socket.socket() as bound:
+        bound.bind(("0.0.0.0", 8080))
+        with pytest.raises(PortReserved, match="in use by another program") as unseen:
+            ports.reserve("a", [Port(80, 8080)])
+        assert unseen.value.temporary
 
 
 def test_containers_of_one_service_share_a_port_until_the_last_one_releases_it(ports):

@@ -25,7 +25,7 @@ from orchestra.errors import FatalError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from orchestra.home import Home
+    from orchestra.home import Home, StackHome
 
 
 class Collected(NamedTuple):
@@ -51,27 +51,29 @@ def containers(home: Home) -> Iterator[User]:
     """
     for stack in sorted({*_list(home.stacks_run), *_list(home.stacks_data)}):
         stack_home = home.stack(stack)
-        for name in kept_names(stack_home):
-            if (kept := load_kept(stack_home, name)) is not None:
-                made = kept.record.container
-                yield from _users(stack, name, {made.image_digest, *made.mounted_images.values()})
-        for name in _list(stack_home.containers):
-            path = f"{stack_home.container(name)}/{RECORD}"
-            try:
-                with open(path, "rb") as file:
-                    container = json.load(file)["container"]
-                digests = {container["image_digest"], *container.get("mounted_images", {}).values()}
-            except FileNotFoundError:
-                continue
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise FatalError(
-                    f"{path} cannot be read: {error}", hint="run `orchestra system prune` first"
-                ) from error
-            yield from _users(stack, name, digests)
+        for name in sorted({*kept_names(stack_home), *_list(stack_home.containers)}):
+            digests = _digests_kept(stack_home, name) | _digests(f"{stack_home.container(name)}/{RECORD}")
+            yield from (User(stack, name, digest) for digest in sorted(digests) if not digest.startswith(PREFIX))
 
 
-def _users(stack: str, name: str, digests: Collection[str]) -> Iterator[User]:
-    return (User(stack, name, digest) for digest in sorted(digests) if not digest.startswith(PREFIX))
+def _digests(path: str) -> set[str]:
+    try:
+        with open(path, "rb") as file:
+            container = json.load(file)["container"]
+        return {container["image_digest"], *container.get("mounted_images", {}).values()}
+    except FileNotFoundError:
+        return set()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FatalError(f"{path} cannot be read: {error}", hint="run `orchestra system prune` first") from error
+
+
+def _digests_kept(stack_home: StackHome, name: str) -> set[str]:
+    """Of a container that becomes whole again after a reboot."""
+    kept = load_kept(stack_home, name)
+    if kept is None:
+        return set()
+    made = kept.record.container
+    return {made.image_digest, *made.mounted_images.values()}
 
 
 def collect(home: Home, wait: Callable[[], None] = lambda: None) -> Collected:
