@@ -15,18 +15,9 @@ FREE = frozenset(
     {"SECONDS", "NUM", "LINES", "TIME", "USER[:GROUP]", "NAME=VALUE", "COMMAND", "FORMAT", "OS/ARCH[/VARIANT]", "TEXT"}
     | {"INSTRUCTION", "TARGET", "NAME", "DIR", "PRIVATE_PORT", "PROTOCOL", "STATE", "status=STATE", "name=PATTERN"}
     | {"REPOSITORY[:TAG", "KEY=VALUE", "label=LABEL", "HOST:CONTAINER", "KEYS"}
-    | {
-        "BYTES",
-        "CIDR",
-        "STAGE",
-        "NUMBER",
-        "ADDRESS",
-        "CACHE",
-        "NAME:ADDRESS",
-        "NAME=DIR|IMAGE",
-        "default|ID[=SOCKET|KEY,…]",
-    }
-    | {"id=ID[,src=FILE|,env=NAME]", "OS/ARCH[/VARIANT],…", "true|mode=min,…", "true|false", "type=provenance|sbom,…"}
+    | {"BYTES", "NAME=ADDRESS", "CIDR", "STAGE", "NUMBER", "ADDRESS", "CACHE", "NAME:ADDRESS", "NAME=DIR|IMAGE"}
+    | {"default|ID[=SOCKET|KEY,…]", "id=ID[,src=FILE|,env=NAME]", "OS/ARCH[/VARIANT],…", "true|mode=min,…"}
+    | {"true|false", "type=provenance|sbom,…"}
 )
 
 
