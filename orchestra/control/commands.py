@@ -113,6 +113,7 @@ class Commands:
         self._damage = damage
         self._revisions = Revisions(stack_home)
         self.follower = Follower(stack_home, engine.announce, clock)
+        self._halted: Callable[[Desired], Desired] | None = None
 
     @property
     def wanted(self) -> Desired:
@@ -307,10 +308,12 @@ class Commands:
         change: Callable[[Desired], Desired],
         author: Author | None = None,
         check: Callable[[], Awaitable[None]] | None = None,
+        *,
+        unasked: bool = False,
     ) -> None:
         """Write each change to disk, one at a time, before the engine gets it. author: of a change for the history.
 
-        check: raises what forbids the change.
+        check: raises what forbids the change. unasked: no command asks for it, so a stack that is halted stays so.
         """
         async with self._writing:
             if check is not None:
@@ -318,12 +321,19 @@ class Commands:
             wanted = change(self._wanted)
             await anyio.to_thread.run_sync(self._write, wanted, author)
             self._wanted, self._damage = wanted, None
-            self._engine.set_desired(wanted)
+            if not unasked:
+                self._halted = None
+            self._engine.set_desired(self._halted(wanted) if self._halted else wanted)
+
+    def halt(self, change: Callable[[Desired], Desired]) -> None:
+        """Until the next command, have the engine see what is wanted with this change, which is not written down."""
+        self._halted = change
+        self._engine.set_desired(change(self._wanted))
 
     async def end_updates(self, change: Callable[[Desired], Desired], failed: tuple[FailedUpdate, ...]) -> None:
         """See ``follow_updates``. What is rolled back is another revision."""
         names = " ".join(each.service for each in failed)
-        await self.want(change, Author(command=f"update of {names}, which failed") if failed else None)
+        await self.want(change, Author(command=f"update of {names}, which failed") if failed else None, unasked=True)
 
     def _write(self, wanted: Desired, author: Author | None) -> None:
         store_desired(self._home, wanted)

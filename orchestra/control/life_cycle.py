@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestra.control.failures import report_failures
-from orchestra.engine.driver import Pauses
+from orchestra.engine.driver import Keeps, Pauses
 from orchestra.errors import DriverError, UserError
 from orchestra.linux.process import parse_signal
 from orchestra.model.desired import Endpoint
@@ -112,10 +112,10 @@ class LifeCycle:
     async def halt(self, _request: HaltRequest) -> HaltResult:
         """End every run, those of commands too. What is desired stays: the next supervisor carries on with it.
 
-        Another request makes this one carry on as well.
+        Another command makes this one carry on as well.
         """
-        asked = self._existing(())
-        self._engine.set_desired(stop(self._commands.wanted, asked, None, self._clock()))
+        asked, at = self._existing(()), self._clock()
+        self._commands.halt(lambda current: stop(current, asked, None, at))
         await self._engine.wait(
             lambda _desired, observed, plan: not (judge_stop(observed, plan).starting or self._is_stopping(asked))
         )
@@ -123,6 +123,8 @@ class LifeCycle:
             for container in self._still_running():
                 tasks.start_soon(self._stop_at_last, container)
         await self._engine.look_afresh()
+        if isinstance(self._driver, Keeps):
+            await self._driver.keep()
         return HaltResult(tuple(container.name for container in self._still_running()))
 
     def _still_running(self) -> list[Container]:

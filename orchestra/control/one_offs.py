@@ -122,7 +122,7 @@ class OneOffs:
         while True:
             await self._engine.wait(is_news)
             before = self._commands.wanted.one_offs
-            await self._commands.want(lambda current: after_runs(current, self._engine.observed))
+            await self._commands.want(lambda current: after_runs(current, self._engine.observed), unasked=True)
             for path in _callers(before) - _callers(self._commands.wanted.one_offs):
                 with suppress(FileNotFoundError):
                     os.unlink(path)  # of a client that was killed

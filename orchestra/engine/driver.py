@@ -217,6 +217,13 @@ class Pauses(Protocol):
 
 
 @runtime_checkable
+class Keeps(Protocol):
+    """Optional: a driver that brings containers back after a reboot. Before one, it writes down what that needs."""
+
+    async def keep(self) -> None: ...
+
+
+@runtime_checkable
 class Settles(Protocol):
     """Optional: a driver that batches work; ``up`` waits until none of it is pending before it reports success."""
 

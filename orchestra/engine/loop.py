@@ -229,7 +229,8 @@ class Engine:
         if after.blocked != before.blocked:
             self._broadcast.send(_blocked(after, self._desired, now))
         if after.converged and (not before.converged or before.failed != after.failed):
-            self._broadcast.send(ConvergedEvent(now, tuple(str(failure) for failure in after.failed)))
+            failed = tuple(str(failure) for failure in after.failed)
+            self._broadcast.send(ConvergedEvent(now, failed, self._desired.request.at))
 
     async def _observe(self) -> None:
         """Look at everything: at the start, when the desired state changes, when in doubt, and once in a while."""

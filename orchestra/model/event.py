@@ -112,10 +112,14 @@ class BlockedEvent(Record):
 
 @tagged
 class ConvergedEvent(Record):
-    """Observed equals desired. failed: resources that never will by themselves, as ``kind/name: why``."""
+    """Observed equals desired. failed: resources that never will by themselves, as ``kind/name: why``.
+
+    wanted_at: Unix time of the last command that changed what is desired.
+    """
 
     at: float
     failed: tuple[str, ...] = ()
+    wanted_at: float = 0.0
 
 
 @tagged

@@ -75,7 +75,8 @@ def judge_up(
     others: set[ResourceId] = set()  # images, and services whose update has failed
     replaced = {spec.name for spec in desired.of_services}
     for name in find_departures(judge.situation):
-        if name not in replaced and _selected(observed.containers[name].service, services):
+        is_meant = desired.request.remove_orphans or _selected(observed.containers[name].service, services)
+        if name not in replaced and is_meant:
             if ResourceId.container(name) in plan.hopeless:
                 stuck[ResourceId.container(name)] = ""
             else:

@@ -96,7 +96,9 @@ def last_up(events: Sequence[Change], desired: Desired) -> Timeline | None:
     # Its actions may have been noted just before it.
     since = [event for event in events if event.at >= asked.at and event is not asked]
     last = since[-1].at if since else asked.at
-    converged = next((event.at for event in since if isinstance(event, ConvergedEvent)), None)
+    # What was desired before may have been reached meanwhile.
+    reached = (event for event in since if isinstance(event, ConvergedEvent) and event.wanted_at >= asked.at)
+    converged = next((event.at for event in reached), None)
     segments = find_segments([asked, *since], desired, last)
     if converged is not None:
         segments = [each for each in segments if each.began <= converged]

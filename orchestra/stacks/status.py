@@ -36,6 +36,7 @@ def status(context: Context) -> StatusResult:
     """Raises the errors of a load, EnvironmentLack without permission, and FatalError for a damaged file."""
     context.need_root("status")
     stack = find_stack(context).stack
+    following = following_of(context, stack)  # first: the stack is looked at as it is after that edit
     seen = context.client(stack).ask_if_running(ObserveResult, ObserveRequest())
     supervised = seen is not None
     if seen is None:
@@ -43,7 +44,6 @@ def status(context: Context) -> StatusResult:
 
         seen = look_as_it_is(context.home, stack, context.driver)
     found = standing(seen.desired, replace(seen.observed, failures=seen.failures), time.time())
-    following = following_of(context, stack)
     if following is None:
         return StatusResult(stack, found, supervised)
     return StatusResult(stack, found, supervised, following.follow.at, following.edit)

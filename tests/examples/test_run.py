@@ -65,7 +65,8 @@ def pipes(stack, *arguments, **options):
 
 
 def sockets(pid):
-    return [link for link in map(os.readlink, Path(f"/proc/{pid}/fd").iterdir()) if link.startswith("socket:")]
+    """That a process has now."""
+    return {link for link in map(os.readlink, Path(f"/proc/{pid}/fd").iterdir()) if link.startswith("socket:")}
 
 
 def test_the_command_of_the_service_runs_once_after_its_dependencies(stack):
@@ -203,12 +204,12 @@ def test_an_interrupt_while_the_container_is_removed_keeps_the_programs_exit_cod
     with pipes(stack, "run", "-q", "--rm", "job", "sh", "-c", script, stdin=subprocess.PIPE) as running:
         assert running.stdout.readline() == "begun\n"
         supervisor = greeting(next((stack.home / "run/stacks").glob("*")))["supervisor"]
-        attached = len(sockets(running.pid))
+        attached = sockets(running.pid)
         os.kill(supervisor, signal.SIGSTOP)  # it would remove the container
         try:
             running.stdin.write("word\n")
             running.stdin.flush()
-            eventually(lambda: len(sockets(running.pid)) < attached)
+            eventually(lambda: attached - sockets(running.pid))
             running.send_signal(signal.SIGINT)
             assert running.wait(timeout=30) == 5
         finally:

@@ -31,6 +31,7 @@ def of(name):
 def events():
     found = [
         AskedEvent(2.0, Author("root", "up"), (Step("load", 0.0, 2.0),)),
+        ConvergedEvent(2.5, wanted_at=1.0),  # what was desired before
         *act(NETWORK, "create", 3.0, 4.0),
         *act(of("quick"), "create", 4.0, 4.5),
         *act(of("db"), "create", 4.0, 5.0),
@@ -41,7 +42,7 @@ def events():
         HealthEvent(10.0, "s-db-1", "db", Health(HealthStatus.HEALTHY)),
         *act(of("web"), "start", 10.5, 11.0),
         ContainerEvent(11.0, "s-web-1", "web", "started"),
-        ConvergedEvent(11.0),
+        ConvergedEvent(11.0, wanted_at=2.1),
         *act(of("quick"), "stop", 20.0, 21.0),
     ]
     return sorted(found, key=lambda event: event.at)

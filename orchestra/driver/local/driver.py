@@ -156,6 +156,10 @@ class LocalDriver:
         self._projections.ask()
         await self._projections.settle()
 
+    async def keep(self) -> None:
+        """Return when what makes the containers whole again after a reboot is on disk."""
+        await self._keeping.flush(sorted(self._containers.known))
+
     async def observe(self, desired: Desired) -> Observed:
         before = self._containers.known
         observed = await run_sync(self._observe, desired)

@@ -9,7 +9,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 GATHERING = 0.3
 """Seconds after a change: a container that is made and started at once is written down once."""
@@ -28,6 +28,10 @@ class Keeping:
         self._due.add(name)
         self._wake.set()
 
+    async def flush(self, names: Sequence[str]) -> None:
+        """Write these down now."""
+        await run_sync(self._keep_all, names)
+
     async def run(self) -> None:
         while True:
             await self._wake.wait()
@@ -35,7 +39,7 @@ class Keeping:
             self._wake, due, self._due = anyio.Event(), self._due, set()
             await run_sync(self._keep_all, sorted(due))
 
-    def _keep_all(self, names: list[str]) -> None:
+    def _keep_all(self, names: Sequence[str]) -> None:
         for name in names:
             try:
                 self._keep(name)
