@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from orchestra.control.revisions import load_definition, load_revisions
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import UserError
 from orchestra.plan.revision import Difference, compare
 from orchestra.record import Record
 from orchestra.stacks.containers import find_stack
+from orchestra.stacks.permission import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +34,8 @@ def history(context: Context) -> tuple[Revision, ...]:
 
 def revisions_of(context: Context, stack: str) -> tuple[Revision, ...]:
     home = context.home.stack(stack)
-    try:
+    with reading():
         return load_revisions(home)
-    except PermissionError as error:
-        hint = "run it as the owner of the stack, or with sudo"
-        raise EnvironmentLack(f"this user cannot read {error.filename}", hint=hint) from error
 
 
 def describe_revision(context: Context, number: int) -> RevisionDetails:

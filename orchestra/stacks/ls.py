@@ -7,10 +7,11 @@ import os
 import re
 from collections import Counter
 
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import UserError
 from orchestra.record import Record
 from orchestra.stacks.boot.unit import HOME, enabled_stacks, load, program_of
 from orchestra.stacks.containers import damage_of, look_at_containers
+from orchestra.stacks.permission import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
     match. Raises UserError for any other filter, EnvironmentLack if this user may not see the stacks.
     """
     patterns = [_pattern(text) for text in filters]
-    try:
+    with reading("stacks"):
         enabled = enabled_stacks(context.environment.get(HOME))
         names = sorted(enabled.union(find_stacks(context.home)))
         return [
@@ -47,9 +48,6 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
             for name in names
             if not patterns or any(pattern.search(name) for pattern in patterns)
         ]
-    except PermissionError as error:
-        hint = "run it as the owner of the stacks, or with sudo"
-        raise EnvironmentLack(f"this user cannot read {error.filename}", hint=hint) from error
 
 
 def find_stacks(home: Home) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from orchestra.control.history import read_everything
 from orchestra.control.revisions import load_definition, load_revisions
-from orchestra.errors import EnvironmentLack, FatalError, UserError
+from orchestra.errors import FatalError, UserError
 from orchestra.plan.past import PastContainer, containers_at
 from orchestra.record import Record
 from orchestra.stacks.containers import check_known, find_stack
+from orchestra.stacks.permission import reading
 from orchestra.stacks.ps import chosen_states
 
 TYPE_CHECKING = False
@@ -43,12 +44,9 @@ def ps_at(context: Context, options: PsOptions, moment: float) -> Past:
     states = chosen_states(options)
     known = find_stack(context)
     home = context.home.stack(known.stack)
-    try:
+    with reading():
         events = list(read_everything(home))
         revision, images = _definition(home, moment)
-    except PermissionError as error:
-        hint = "run it as the owner of the stack, or with sudo"
-        raise EnvironmentLack(f"this user cannot read {error.filename}", hint=hint) from error
     if not events:
         raise UserError(
             f"no events of stack {known.stack} are kept",

@@ -6,11 +6,12 @@ import time
 
 from orchestra.control.desired_file import load_desired
 from orchestra.control.history import read_events
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import UserError
 from orchestra.model.desired import Desired
 from orchestra.model.names import StackName
 from orchestra.plan.timeline import Part, Segment, Timeline, between, last_up
 from orchestra.stacks.containers import find_stack
+from orchestra.stacks.permission import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,12 +28,9 @@ def timeline(context: Context, since: float | None = None) -> Timeline:
     """
     stack = find_stack(context).stack
     home = context.home.stack(stack)
-    try:
+    with reading():
         events = sorted(read_events(home), key=lambda event: event.at)
         desired = load_desired(home) or Desired(StackName(stack))
-    except PermissionError as error:
-        hint = "run it as the owner of the stack, or with sudo"
-        raise EnvironmentLack(f"this user cannot read {error.filename}", hint=hint) from error
     if since is not None:
         return between(events, desired, since, time.time())
     found = last_up(events, desired)
