@@ -1,7 +1,7 @@
 """Commands of Orchestra in processes that are forked from one in which all of it is imported.
 
 Interpreters and imports are most of what a command, a fork server and a supervisor cost, and the tests begin thousands
-of them. ``tests.cli.test_imports``, ``tests/docs``, ``tests/test_wheel.py`` and whoever asks for it execute the
+of them. ``tests.cli.test_imports``, ``tests/docs``, ``tests/test_wheel.py`` and tests that ask for it execute the
 program itself.
 
 ``python -P warm.py``, standard input a socket: a request for each command, with the descriptors it gets.
@@ -244,7 +244,7 @@ def _stream(number: int, mode: str, errors: str):
 def spawn_forked(execute: Callable[..., int]) -> Callable[..., int]:
     """In place of ``os.posix_spawn``: the fork server that a command starts is forked, as it finds all imported.
 
-    One that a supervisor starts is executed: there other threads may hold locks, which nobody would release in a fork.
+    One that a supervisor starts is executed: there other threads may hold locks, which stay held in a fork.
     """
     from orchestra.shim import __main__ as program
 

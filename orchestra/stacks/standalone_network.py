@@ -13,8 +13,8 @@ import time
 from orchestra.driver import Part
 from orchestra.errors import FileError, UserError
 from orchestra.model.codec import encode
-from orchestra.model.request import DownRequest, UpRequest
-from orchestra.model.result import DownResult, UpResult
+from orchestra.model.request import UpRequest
+from orchestra.model.result import UpResult
 from orchestra.record import Record, replace
 from orchestra.regex import regex
 from orchestra.stacks.assignments import read_assignments
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.model.desired import Desired, NetworkSpec
+    from orchestra.model.result import DownResult
     from orchestra.stacks.context import Context
 
 NAME = regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -201,12 +202,10 @@ def _converge(context: Context, owner: str, desired: bytes) -> UpResult:
 
 
 def _take_down(context: Context, owner: str) -> DownResult:
-    from orchestra.control.farewell import clear_away
+    from orchestra.stacks.containers import Known
+    from orchestra.stacks.down import DownOptions, down
 
-    result = context.client(owner).ask(DownResult, DownRequest(()))
-    if result.leaving and not result.failures:
-        clear_away(context.home.stack(owner))
-    return result
+    return down(context, Known(owner, ()), DownOptions())
 
 
 def _error(result: UpResult | DownResult) -> UserError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 
@@ -41,15 +40,15 @@ class UpOptions(Record):
 class Beginning(Record):
     """A load, and a client whose supervisor is already starting: both take about the same time.
 
-    reviewed: the plan that the load comes from, and the only thing to be done. digest: of the load,
-    before programs have added variables to it.
+    reviewed: the plan that the load comes from, and the only thing to be done. loaded: what the
+    load says is desired, before programs have added variables to it.
     """
 
     prepared: Prepared
     client: Client
     context: Context
     reviewed: ReviewedPlan | None = None
-    digest: str = ""
+    loaded: bytes = b""
     steps: tuple[Step, ...] = ()
 
     def with_step(self, what: str, began: float) -> Beginning:
@@ -74,10 +73,12 @@ class Beginning(Record):
         )
 
     def _follow(self, options: UpOptions, at: float) -> Follow:
+        from hashlib import sha256
+
         context = self.context
         return Follow(
             at,
-            self.digest,
+            sha256(self.loaded).hexdigest(),
             context.driver,
             context.project,
             context.working_directory or os.getcwd(),
@@ -116,8 +117,7 @@ def begin_up(context: Context, chosen: Chosen) -> Beginning:
 
 
 def _beginning(prepared: Prepared, client: Client, context: Context, began: float) -> Beginning:
-    digest = hashlib.sha256(prepared.desired).hexdigest()
-    return Beginning(prepared, client, context, digest=digest).with_step("load", began)
+    return Beginning(prepared, client, context, loaded=prepared.desired).with_step("load", began)
 
 
 def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:

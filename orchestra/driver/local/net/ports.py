@@ -184,8 +184,7 @@ class PortReservations:
             return self._bind(replace(port, published=None, automatic=False))
         if owner := _owner(port) or self._publisher(port):
             raise _in_use(port, owner)
-        unseen = _in_use(port, "another program")
-        raise PortReserved(unseen.message, unseen.hint, port.location)
+        raise _in_use(port, "another program", PortReserved)
 
 
 def find_publisher(home: Home, port: Port) -> str:
@@ -267,10 +266,10 @@ def _text(port: Port) -> str:
     return f"{port.published or 'any'}/{port.protocol} on {port.host_ip or ANY}"
 
 
-def _in_use(port: Port, owner: str) -> PortUnavailable:
+def _in_use(port: Port, owner: str, error: type[PortUnavailable] = PortUnavailable) -> PortUnavailable:
     other = f"publish another port: '{(port.published or 0) + 1}:{port.target}'"
     hint = f"stop it, {other}, or let Orchestra choose a free one: up --ports auto"
-    return PortUnavailable(f"port {_text(port)} is already in use by {owner}", hint, port.location)
+    return error(f"port {_text(port)} is already in use by {owner}", hint, port.location)
 
 
 def _refused(port: Port, error: OSError) -> PortUnavailable:
