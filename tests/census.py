@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -77,8 +78,9 @@ def temporary_files() -> Iterator[str]:
 
 def homes() -> Iterator[str]:
     for path in HOMES:
-        for found in Path(path).glob("**/*") if Path(path).is_dir() else ():
-            yield f"file {found}"
+        for here, below, files in os.walk(path):
+            for name in (*below, *files):
+                yield f"file {here}/{name}"
 
 
 def settings() -> Iterator[str]:

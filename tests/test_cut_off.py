@@ -90,7 +90,10 @@ def namespaces() -> set[str]:
 
 def reaper_of(run: Run) -> int:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        words = path.read_bytes().split(b"\0")
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
         if os.fsencode(run.base) in words and any(word.endswith(b"/reaper.py") for word in words):
             return int(path.parent.name)
     raise AssertionError("it has no reaper")

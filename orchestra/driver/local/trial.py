@@ -218,9 +218,9 @@ def seccomp_filter() -> str:
 
 
 def limits(path: str, hierarchy: cgroup.Hierarchy) -> Callable[[], str]:
-    """A group with limits in version 1.
+    """A group at that path with limits in version 1.
 
-    In version 2 only the group, since enabling controllers would outlast the trial.
+    In version 2 only a group named after it, since enabling controllers would outlast the trial.
     """
 
     def trial() -> str:
@@ -232,7 +232,7 @@ def limits(path: str, hierarchy: cgroup.Hierarchy) -> Callable[[], str]:
                 return "; ".join(group.create(asked))
             finally:
                 group.remove()
-        directory = f"{hierarchy.v2}/orchestra-doctor-{os.getpid()}"
+        directory = f"{hierarchy.v2}/{path.strip('/').replace('/', '-')}"
         os.mkdir(directory)
         os.rmdir(directory)
         with open(f"{hierarchy.v2}/cgroup.controllers") as file:
