@@ -6,12 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.run import PREFIX, Run, current
+from tests.run import Run
 
 ROOT = Path(__file__).parent.parent
 CONFTEST = """
-from tests.conftest import pytest_configure, pytest_sessionfinish
+import os
+from pathlib import Path
+
+import pytest
+
+import tests.conftest
+from tests.conftest import pytest_sessionfinish
 from tests.examples.conftest import busybox_root, write_stack
+from tests.run import VARIABLE
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    tests.conftest.pytest_configure(config)
+    Path(__file__).with_name("base").write_text(os.environ[VARIABLE])
 """
 
 
@@ -22,7 +35,6 @@ class Nested:
         self.path = path
         (path / "conftest.py").write_text(CONFTEST + conftest)
         (path / "test_nested.py").write_text(text)
-        self._before = set(current().base.glob(f"{PREFIX}*"))
 
     def start(self, *options: str, **streams) -> subprocess.Popen:
         chosen = ["-q", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(self.path)]
@@ -34,6 +46,6 @@ class Nested:
             out, _err = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, out)
 
-    def runs(self) -> list[Run]:
-        """Those that have begun since, and have not passed."""
-        return [Run(base) for base in set(current().base.glob(f"{PREFIX}*")) - self._before]
+    def begun(self) -> Run:
+        """The run that this has begun. Others may begin theirs beside it in the meantime."""
+        return Run(Path((self.path / "base").read_text()))

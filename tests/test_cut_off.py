@@ -69,8 +69,7 @@ def running(path: Path, *options: str) -> Iterator[tuple[Run, subprocess.Popen]]
         try:
             eventually(lambda: (path / "ready").exists() or process.poll() is not None, seconds=40)
             assert process.poll() is None
-            (run,) = nested.runs()
-            yield run, process
+            yield nested.begun(), process
         except AssertionError as error:
             error.add_note((path / "output").read_text())
             raise
