@@ -21,7 +21,7 @@ from orchestra.container.init import FAILED, hand_over_listener, take_terminal, 
 from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, namespaces, process, unix_socket, user_namespace
 from orchestra.linux.cgroup import freezer
-from orchestra.linux.readiness import first_readable
+from orchestra.linux.readiness import first_readable, readable
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -75,28 +75,19 @@ def _execute(
     container = directory.load_process("state.json")
     # It stays a zombie for a moment after its end has been told.
     if container is None or directory.has("exit.json"):
-        raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run")
+        raise _does_not_run(directory)
     try:
         target = process.open_pidfd(container)
     except ProcessLookupError:
-        raise SystemCallError(ESRCH, "exec", directory.name, "the container does not run") from None
+        raise _does_not_run(directory) from None
     config = read_configuration(directory.load("config.json"))
     linux = config.linux
-    wanted = load_filter(directory, config, load_settings(directory).seccomp)
-    process.set_name("orchestra-exec")
-    process.hide_origin("orchestra-exec")  # the container sees the second process: its paths are the host's
-    bear_within(linux, container.pid, target)
-    group = cgroup.at(linux.cgroups_path)
-    if freezer.is_frozen(group):
-        raise SystemCallError(EBUSY, "exec", directory.name, "the container is paused: its cgroup is frozen")
-    described = parse_process(description)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = group.fork(beside=container.pid)
-    if pid == 0:
-        connection.detach()
-        ours.detach()
-        become_program(described, config, streams, target, joined(linux, container.pid), group, wanted, theirs)
-    theirs.close()
+    try:
+        pid, ours = _bear(directory, description, config, streams, connection, container.pid, target)
+    except OSError:
+        if readable(target, 0):  # whatever failed, failed because it has ended in the meantime
+            raise _does_not_run(directory) from None
+        raise
     pidfd = os.pidfd_open(pid)
     for fd in (target, *streams):
         os.close(fd)
@@ -128,6 +119,43 @@ def _execute(
     if not executing:
         raise SystemCallError(ECANCELED, "exec", directory.name, "killed while it was being set up")
     attend(connection, pid, fds, warnings, tied=tied)
+
+
+def _does_not_run(directory: ContainerDirectory) -> SystemCallError:
+    return SystemCallError(ESRCH, "exec", directory.name, "the container does not run")
+
+
+def _bear(
+    directory: ContainerDirectory,
+    description: Mapping[str, Any],
+    config: Configuration,
+    streams: Sequence[int],
+    connection: socket.socket,
+    container: int,
+    target: int,
+) -> tuple[int, socket.socket]:
+    """Fork the program's process. Returns its pid and the socket that it tells its progress on.
+
+    container: the pid of the container's first process; target: a pidfd of it.
+    """
+    linux = config.linux
+    wanted = load_filter(directory, config, load_settings(directory).seccomp)
+    process.set_name("orchestra-exec")
+    process.hide_origin("orchestra-exec")  # the container sees the second process: its paths are the host's
+    flags = joined(linux, container)
+    bear_within(linux, container, target)
+    group = cgroup.at(linux.cgroups_path)
+    if freezer.is_frozen(group):
+        raise SystemCallError(EBUSY, "exec", directory.name, "the container is paused: its cgroup is frozen")
+    described = parse_process(description)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = group.fork(beside=container)
+    if pid == 0:
+        connection.detach()
+        ours.detach()
+        become_program(described, config, streams, target, flags, group, wanted, theirs)
+    theirs.close()
+    return pid, ours
 
 
 def attend(connection: socket.socket, pid: int, fds: list[int], warnings: list[str], *, tied: bool) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 from errno import EBUSY, ENOENT, ESRCH
 from pathlib import Path
 
 import pytest
 
+from orchestra.container import execution, wire
+from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import process, tty
 from orchestra.linux.cgroup import freezer
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import client
-from tests.shim.conftest import eventually, wait_for_exit
+from tests.forking import fork
+from tests.shim.conftest import NAMESPACES, eventually, wait_for_exit
 
 
 @pytest.fixture
@@ -142,11 +146,46 @@ def test_it_ends_with_its_container(running):
         assert execution.wait() == 137
 
 
+@pytest.mark.parametrize("step", ["load_filter", "joined", "parse_process"])
+def test_a_container_that_ends_on_its_way_does_not_run(stack, monkeypatch, step):
+    """Also one that shares a namespace with us: whether it does is looked up in /proc."""
+    running = stack.container(
+        "sleep", "60", linux={"namespaces": [{"type": kind} for kind in NAMESPACES if kind != "network"]}
+    )
+    running.run()
+    as_ever = getattr(execution, step)
+
+    def end(*args):
+        os.kill(running.state().pid, signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{running.state().pid}").exists())
+        return as_ever(*args)
+
+    monkeypatch.setattr(execution, step, end)
+    requester, connection = socket.socketpair()
+    with requester, connection, open("/dev/null", "r+b") as null:
+        description = {**running.config["process"], "args": ["true"]}
+        pid = fork()
+        if pid == 0:
+            try:
+                requester.close()
+                streams = [os.dup(null.fileno()) for _number in range(3)]
+                execution.execute(
+                    ContainerDirectory(str(running.directory)), description, streams, connection, tied=False
+                )
+            finally:
+                os._exit(1)
+        connection.close()
+        requester.settimeout(60)
+        answers = b"".join(iter(lambda: requester.recv(65536), b""))
+        assert os.waitpid(pid, 0) == (pid, 0)
+    assert wire.decode(answers)["error"]["errno"] == ESRCH
+
+
 def test_many_at_once(running):
     executions = [running.execute("sh", "-c", f"exit {number}") for number in range(20)]
     assert [execution.wait() for execution in executions] == list(range(20))
-    for execution in executions:
-        execution.close()
+    for each in executions:
+        each.close()
 
 
 HOLDING = "while :; do kill -STOP -1; done"
