@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
 
 from orchestra.cli.warnings import warn_of_notes
@@ -36,7 +37,11 @@ def run(invocation: Invocation) -> int:
     warn_of_notes(invocation, result.warnings + (result.not_applied if values["quiet"] else ()))
     if values["quiet"]:
         return 0
-    if values["output"]:
+    if values["output"] and result.parts and os.path.isdir(values["output"]):
+        for name, text in result.parts.items():
+            with open(os.path.join(values["output"], name), "w", encoding="utf-8") as file:
+                file.write(text)
+    elif values["output"]:
         with open(values["output"], "w", encoding="utf-8") as file:
             file.write(result.text)
     else:
@@ -53,5 +58,6 @@ def _read_options(values: dict[str, Any]) -> ConfigOptions:
         subject=str(values[view]) if view in (View.HASHES, View.EXPLANATION) else "",
         format=values["format"],
         pinned=values["resolve_image_digests"],
+        target=values["target"] or "",
         left_out=tuple(name for option, name in PARTS.items() if values[option]),
     )

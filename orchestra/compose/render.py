@@ -84,7 +84,7 @@ def dump(model: Model, *, extensions: bool = True, hollow: bool = True) -> dict[
         value, default = getattr(model, name), model.default(name)
         if name in _ALWAYS and (hollow or value is not None):
             result[name] = None if value is None else list(value)
-        elif not _says_nothing(name, value, default):
+        elif not says_nothing(name, value, default):
             shown = _dump_value(value, extensions, hollow)
             if shown or hollow or not isinstance(default, Model):
                 result[name] = shown
@@ -93,7 +93,7 @@ def dump(model: Model, *, extensions: bool = True, hollow: bool = True) -> dict[
     return result
 
 
-def _says_nothing(name: str, value: object, default: object) -> bool:
+def says_nothing(name: str, value: object, default: object) -> bool:
     if value is None or value == "" or value == () or value == {}:
         return True
     if value is False:

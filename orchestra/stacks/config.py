@@ -45,6 +45,7 @@ class ConfigOptions(Record):
 
     format: None for the table of variables, and YAML for the rest. pinned: add digests to images with tags.
     left_out: passes of the load to skip, by their names in ``orchestra.compose.request.Passes``.
+    target: the engine that WHOLE is translated for, empty for the Compose file itself.
     """
 
     services: tuple[str, ...] = ()
@@ -53,14 +54,16 @@ class ConfigOptions(Record):
     format: Literal["yaml", "json"] | None = None
     pinned: bool = False
     left_out: tuple[str, ...] = ()
+    target: str = ""
 
 
 class ConfigResult(Record):
-    """not_applied: attributes without an effect."""
+    """not_applied: attributes without an effect. parts: the text as several files, by name."""
 
     text: str
     warnings: tuple[Diagnostic, ...] = ()
     not_applied: tuple[Diagnostic, ...] = ()
+    parts: Mapping[str, str] = {}
 
 
 def config(context: Context, options: ConfigOptions) -> ConfigResult:
@@ -78,11 +81,26 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
             return ConfigResult(_environment(_request(context, options), as_json=options.format == "json"))
         case View.VARIABLES:
             return ConfigResult(_variables(_request(context, options), options.format))
+    if options.target:
+        if options.view is not View.WHOLE or options.pinned or options.left_out:
+            raise UserError("--to cannot be combined with options that print something else")
+        return _translated(_request(context, options), options)
     if options.pinned or options.view is View.LOCK:
         return _pinned(context, options)
     if options.left_out:
         return ConfigResult(_partial(_request(context, options), options))
     return _remembered(context, options)
+
+
+def _translated(request: LoadRequest, options: ConfigOptions) -> ConfigResult:
+    from orchestra.translation.kubernetes.manifest import manifest, manifests
+    from orchestra.translation.kubernetes.translate import translate
+    from orchestra.translation.source import read
+
+    source = read(request)
+    result = translate(source)
+    warnings = (*source.warnings, *result.losses)
+    return ConfigResult(manifest(result.objects, _format(options)), warnings, parts=manifests(result.objects))
 
 
 def _partial(request: LoadRequest, options: ConfigOptions) -> str:

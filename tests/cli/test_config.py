@@ -215,3 +215,19 @@ def test_a_check_names_what_has_no_effect(config, tmp_path):
     assert (code, out) == (0, "")
     assert "compose.yaml:1:28: cgroup_parent: " in told
     assert config()[2] == ""
+
+
+def test_the_same_for_a_cluster(config, tmp_path):
+    code, out, err = config("--to", "kubernetes")
+    assert code == 0
+    assert [part.split()[-1] for part in out.split("---\n")[0].splitlines() if part.startswith("kind:")]
+    assert "kind: StatefulSet" in out
+    assert "warning: compose.yaml:5:11: volumes.vol: a claim needs a size" in err
+    listed = json.loads(config("--to", "kubernetes", "--format", "json")[1])
+    assert out.count("\n---\n") + 1 == len(listed["items"])
+    directory = tmp_path / "objects"
+    directory.mkdir()
+    assert config("--to", "kubernetes", "-o", str(directory))[:2] == (0, "")
+    assert "---\n".join(path.read_text() for path in sorted(directory.iterdir())) == out
+    assert config("--to", "kubernetes", "-q")[1] == ""
+    assert config("--to", "kubernetes", "--services")[0] == 1

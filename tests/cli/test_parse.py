@@ -94,6 +94,7 @@ LINES = [
     "config --images -o out.yaml",
     "config --models --profiles --schema --environment --variables",
     "config --hash '*' --explain web.image",
+    "config --to kubernetes -o out",
     "config --no-interpolate --no-path-resolution --no-env-resolution --no-normalize --no-consistency",
     "config --resolve-image-digests --lock-image-digests",
     "plan --offline --format json --scale a=1 --no-deps web",

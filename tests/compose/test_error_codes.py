@@ -10,14 +10,23 @@ from orchestra.build.problem import CODE
 
 ROOT = Path(__file__).parents[2]
 # ``_each(parse, code, hint)`` in compose.longhand makes rules that report with that code; the rest names it directly.
-CALLS = {"error": 0, "warn": 0, "Diagnostic": 0, "InterpolationError": 0, "_each": 1, "refuse_file": 0, "_add": 1}
+CALLS = {
+    "error": 0,
+    "warn": 0,
+    "Diagnostic": 0,
+    "InterpolationError": 0,
+    "_each": 1,
+    "refuse_file": 0,
+    "_add": 1,
+    "_tell_loss": 0,
+}
 # Told by the command line about what the supervisor reports: the kind of the resource, then ``-failed``.
 AT_RUN_TIME = {"container-failed", "image-failed", "network-failed", "volume-failed"}
 
 
 def used_codes() -> set[str]:
     found: set[str] = set()
-    packages = (ROOT / "orchestra" / package for package in ("build", "compose", "stacks", "testing"))
+    packages = (ROOT / "orchestra" / package for package in ("build", "compose", "stacks", "testing", "translation"))
     for path in (path for package in packages for path in package.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

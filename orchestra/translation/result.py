@@ -1,0 +1,22 @@
+"""What a translation makes of a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from orchestra.errors import Diagnostic
+
+Object = dict[str, Any]
+"""An object of another engine as plain data."""
+
+
+class Translation(Record):
+    """losses: what of the file has no counterpart in the objects (``not-translated``) or only a part or another effect
+    (``approximated``), with reasons.
+    """
+
+    objects: tuple[Object, ...]
+    losses: tuple[Diagnostic, ...]
