@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 import sys
 
 from orchestra.cli.warnings import warn_of_notes
@@ -38,9 +38,9 @@ def run(invocation: Invocation) -> int:
     if values["quiet"]:
         return 0
     if values["output"] and result.parts and os.path.isdir(values["output"]):
-        for name, text in result.parts.items():
-            with open(os.path.join(values["output"], name), "w", encoding="utf-8") as file:
-                file.write(text)
+        for name, content in result.parts.items():
+            with open(os.path.join(values["output"], name), "wb", opener=_for_the_owner) as file:
+                file.write(content)
     elif values["output"]:
         with open(values["output"], "w", encoding="utf-8") as file:
             file.write(result.text)
@@ -48,6 +48,11 @@ def run(invocation: Invocation) -> int:
         # Other programs read this as a Compose file, which is UTF-8 in every locale.
         sys.stdout.buffer.write(result.text.encode("utf-8", "surrogateescape"))
     return 0
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    """Secrets may be among them."""
+    return os.open(path, flags, 0o600)
 
 
 def _read_options(values: dict[str, Any]) -> ConfigOptions:

@@ -263,7 +263,7 @@ COMMANDS = (
             Option(
                 "lock_image_digests", ("--lock-image-digests",), FLAG, "Print an override file with the image digests"
             ),
-            Option("target", ("--to",), TEXT, "Translate it for a cluster engine", choices=("kubernetes",)),
+            Option("target", ("--to",), TEXT, "Translate it for a cluster engine", choices=("kubernetes", "swarm")),
             Option("quiet", ("-q", "--quiet"), FLAG, "Only validate; print nothing"),
             Option("output", ("-o", "--output"), TEXT, "Write to a file instead of standard output", metavar="FILE"),
         ),

@@ -56,12 +56,12 @@ def render_config(stack: Stack, format_: Literal["yaml", "json"] = "yaml") -> st
     As in Docker Compose, JSON has ``x-*`` only at the top, and YAML has neither nulls nor empty sections.
     """
     if format_ == "yaml":
-        return render_plain(_escape(dump(stack, hollow=False)), format_)
+        return render_plain(escape(dump(stack, hollow=False)), format_)
     data = {
         **dump(stack, extensions=False),
-        **{key: _dump_value(item) for key, item in stack.extensions.items()},
+        **{key: dump_value(item) for key, item in stack.extensions.items()},
     }
-    return render_plain(_escape(data), format_)
+    return render_plain(escape(data), format_)
 
 
 def render_plain(data: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
@@ -85,11 +85,11 @@ def dump(model: Model, *, extensions: bool = True, hollow: bool = True) -> dict[
         if name in _ALWAYS and (hollow or value is not None):
             result[name] = None if value is None else list(value)
         elif not says_nothing(name, value, default):
-            shown = _dump_value(value, extensions, hollow)
+            shown = dump_value(value, extensions, hollow)
             if shown or hollow or not isinstance(default, Model):
                 result[name] = shown
     if extensions:
-        result.update({key: _dump_value(value) for key, value in sorted(model.extensions.items())})
+        result.update({key: dump_value(value) for key, value in sorted(model.extensions.items())})
     return result
 
 
@@ -101,13 +101,13 @@ def says_nothing(name: str, value: object, default: object) -> bool:
     return value == 0 and not isinstance(value, bool) and name in _ZERO_IS_NOTHING
 
 
-def _dump_value(value: Any, extensions: bool = True, hollow: bool = True) -> Any:
+def dump_value(value: Any, extensions: bool = True, hollow: bool = True) -> Any:
     if isinstance(value, Model):
         return dump(value, extensions=extensions, hollow=hollow)
     if isinstance(value, Mapping):
-        return {key: _dump_value(item, extensions, hollow) for key, item in sorted(value.items())}
+        return {key: dump_value(item, extensions, hollow) for key, item in sorted(value.items())}
     if isinstance(value, (tuple, list)):
-        return [_dump_value(item, extensions, hollow) for item in value]
+        return [dump_value(item, extensions, hollow) for item in value]
     if isinstance(value, (Duration, ByteSize)):
         return str(value)
     if isinstance(value, FileMode):
@@ -119,11 +119,11 @@ def _dump_value(value: Any, extensions: bool = True, hollow: bool = True) -> Any
     return value
 
 
-def _escape(value: Any) -> Any:
+def escape(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, dict):
-        return {key: _escape(item) for key, item in value.items()}
+        return {key: escape(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_escape(item) for item in value]
+        return [escape(item) for item in value]
     return value

@@ -58,12 +58,12 @@ class ConfigOptions(Record):
 
 
 class ConfigResult(Record):
-    """not_applied: attributes without an effect. parts: the text as several files, by name."""
+    """not_applied: attributes without an effect. parts: the same as several files, by name."""
 
     text: str
     warnings: tuple[Diagnostic, ...] = ()
     not_applied: tuple[Diagnostic, ...] = ()
-    parts: Mapping[str, str] = {}
+    parts: Mapping[str, bytes] = {}
 
 
 def config(context: Context, options: ConfigOptions) -> ConfigResult:
@@ -93,14 +93,13 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
 
 
 def _translated(request: LoadRequest, options: ConfigOptions) -> ConfigResult:
-    from orchestra.translation.kubernetes.manifest import manifest, manifests
-    from orchestra.translation.kubernetes.translate import translate
     from orchestra.translation.source import read
+    from orchestra.translation.targets import target
 
-    source = read(request)
-    result = translate(source)
-    warnings = (*source.warnings, *result.losses)
-    return ConfigResult(manifest(result.objects, _format(options)), warnings, parts=manifests(result.objects))
+    engine, source = target(options.target), read(request)
+    result = engine.translate(source)
+    text = engine.render(result, _format(options))
+    return ConfigResult(text, (*source.warnings, *result.losses), parts=engine.files(result))
 
 
 def _partial(request: LoadRequest, options: ConfigOptions) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     Reasons = Branch[tuple[str, str]]
 
-EXTENSIONS = frozenset({"x-orchestra", "x-kubernetes"})
-"""The others mean nothing here either."""
+EXTENSIONS = frozenset({"x-orchestra"})
+"""Those that mean something here; the others are lost nowhere."""
 
 
 class Ledger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - a record's hints are read
 from typing import TYPE_CHECKING, Any
 
 from orchestra.record import Record
@@ -15,8 +16,9 @@ Object = dict[str, Any]
 
 class Translation(Record):
     """losses: what of the file has no counterpart in the objects (``not-translated``) or only a part or another effect
-    (``approximated``), with reasons.
+    (``approximated``), with reasons. files: contents beside the objects, by the names that they have there.
     """
 
     objects: tuple[Object, ...]
     losses: tuple[Diagnostic, ...]
+    files: Mapping[str, bytes] = {}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestra.compose import LoadRequest
-from orchestra.translation.kubernetes.translate import translate
 from orchestra.translation.source import read
+from orchestra.translation.targets import target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def convert(tmp_path: Path) -> Callable[..., Translation]:
     """The translation of a text, of a stack called ``stack``."""
 
-    def convert(text: str, **environment: str) -> Translation:
+    def convert(text: str, engine: str = "kubernetes", **environment: str) -> Translation:
         (tmp_path / "compose.yaml").write_text(text)
         request = LoadRequest(
             environment=environment,
@@ -30,7 +30,7 @@ def convert(tmp_path: Path) -> Callable[..., Translation]:
             project_name="stack",
             profiles=("*",),
         )
-        return translate(read(request))
+        return target(engine).translate(read(request))
 
     return convert
 

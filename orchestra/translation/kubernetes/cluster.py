@@ -38,11 +38,6 @@ class Cluster(Record):
         return {"name": name, "labels": {**own, **self.of_stack()}}
 
 
-def full(**parts: Any) -> Object:
-    """Those that say something: an object without empty parts."""
-    return {key: value for key, value in parts.items() if value not in (None, "", (), [], {})}
-
-
 def patched(target: Object, patch: Any) -> Object:
     """A JSON merge patch (RFC 7396) applied."""
     result = dict(target)

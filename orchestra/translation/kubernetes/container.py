@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.translation.kubernetes.cluster import escaped, full
+from orchestra.translation.kubernetes.cluster import escaped
 from orchestra.translation.kubernetes.names import label
 from orchestra.translation.kubernetes.ports import container_ports
 from orchestra.translation.kubernetes.probes import probes
 from orchestra.translation.kubernetes.resources import resources
 from orchestra.translation.kubernetes.security import container_context
+from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.translation.kubernetes.cluster import full, patched, seconds
+from orchestra.translation.kubernetes.cluster import patched, seconds
 from orchestra.translation.kubernetes.container import container, init_containers
 from orchestra.translation.kubernetes.names import is_key, is_label
 from orchestra.translation.kubernetes.placement import placement
 from orchestra.translation.kubernetes.policies import membership
 from orchestra.translation.kubernetes.security import pod_context
 from orchestra.translation.kubernetes.storage import mounts
+from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
     from orchestra.translation.kubernetes.cluster import Cluster

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.translation.kubernetes.cluster import full, patched
+from orchestra.translation.kubernetes.cluster import patched
 from orchestra.translation.kubernetes.names import is_label, label
+from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

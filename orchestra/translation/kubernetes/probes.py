@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose.automatic_ports import EXTENSION
 from orchestra.compose.healing import UNHEALTHY
-from orchestra.translation.kubernetes.cluster import escaped, full, seconds
+from orchestra.translation.kubernetes.cluster import escaped, seconds
+from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
     from orchestra.translation.ledger import Given

@@ -110,6 +110,5 @@ _TABLE: dict[str, tuple[str, str]] = {
     "services.*.healthcheck.start_interval": ("a probe has one interval", ""),
     "services.*.pre_start.[].per_replica": ("every pod runs its init containers", ""),
     "x-orchestra": (_LOCAL, ""),
-    "x-kubernetes": ("belongs to a service or a volume", ""),
 }
 REASONS = plant(_TABLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.translation.kubernetes.cluster import full
+from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
     from orchestra.translation.ledger import Given

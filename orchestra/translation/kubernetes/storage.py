@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestra.translation.kubernetes.cluster import full, patched
+from orchestra.translation.kubernetes.cluster import patched
 from orchestra.translation.kubernetes.files import KINDS, data_key
 from orchestra.translation.kubernetes.names import label
+from orchestra.translation.plain import full
 from orchestra.translation.source import BINDS
 from orchestra.units import parse_bytes
 

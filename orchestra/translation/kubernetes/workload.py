@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestra.translation.kubernetes.cluster import full, patched, seconds
+from orchestra.translation.kubernetes.cluster import patched, seconds
 from orchestra.translation.kubernetes.pod import template
+from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
     from orchestra.translation.kubernetes.cluster import Cluster
