@@ -159,6 +159,7 @@ def test_a_machine_that_goes_down_ends_every_run_and_forgets_none(write_stack):
     stack.run("up", "-d", "web")
     stack.run("run", "-d", "--name", "command", "job")
     home = Home(f"{stack.home}/data", f"{stack.home}/run").stack("stack")
+    eventually(lambda: b'"started":true' in Path(home.desired).read_bytes())  # of the command: it is not started again
     desired = Path(home.desired).read_bytes()
     assert Client(home).ask(HaltResult, HaltRequest()) == HaltResult()
     assert {row["State"] for row in stack.containers().values()} == {"exited"}
