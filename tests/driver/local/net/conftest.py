@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net import network
+from orchestra.driver.local.net import lease_file, network
 from orchestra.home import Home, find_home
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside, pin_namespace, unpin_namespace
@@ -136,6 +136,9 @@ class World:
                     *(netlink.set_default_route(to, number) for to in (f"{subnet}.1", ipv6 and f"{ipv6}::1") if to)
                 )
         return path
+
+    def gateway(self, name="s_default"):
+        return lease_file.load(self.home).networks[name].gateway
 
     def interfaces(self):
         with Netlink() as host:
