@@ -42,7 +42,7 @@ class Invocation(Record):
             all_resources=shared["all_resources"],
             compatibility=shared["compatibility"],
         )
-        return make_context(shared["driver"], project, " ".join((self.command, *self.arguments)))
+        return make_context(shared["driver"], project, " ".join((self.command, *self.arguments)), shared["parallel"])
 
     @property
     def arguments(self) -> list[str]:

@@ -22,5 +22,4 @@ def run(invocation: Invocation) -> int:
             print("warning: Some service image(s) must be built from source by running:", file=sys.stderr)
             print(f"    orchestra build {' '.join(services)}", file=sys.stderr)
 
-    work = partial(pull, context, options, at_once=invocation.shared["parallel"])
-    return run_for_services(invocation, work, advise)
+    return run_for_services(invocation, partial(pull, context, options), advise)

@@ -13,5 +13,4 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    work = partial(push, invocation.context, invocation.options(PushOptions), at_once=invocation.shared["parallel"])
-    return run_for_services(invocation, work)
+    return run_for_services(invocation, partial(push, invocation.context, invocation.options(PushOptions)))

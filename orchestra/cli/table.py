@@ -55,7 +55,7 @@ GLOBAL = (
     ),
     Option("driver", ("--driver",), TEXT, "Driver that runs the containers", "local", choices=("local", "fake")),
     Option("runtime", ("--runtime",), TEXT, "OCI runtime for services that do not set one", metavar="PROGRAM"),
-    Option("parallel", ("--parallel",), NUMBER, "Images to transfer at a time; -1 for no limit", metavar="NUM"),
+    Option("parallel", ("--parallel",), NUMBER, "Operations to run at a time; -1 for no limit", metavar="NUM"),
     Option("all_resources", ("--all-resources",), FLAG, "Include resources that no service uses"),
     Option("compatibility", ("--compatibility",), FLAG, "Separate the parts of container names by _"),
     Option("dry_run", ("--dry-run",), FLAG, _DRY_RUN),

@@ -44,11 +44,15 @@ class Processes(NamedTuple):
 
 
 class Client:
-    """Talks to the supervisor of one stack. driver: the driver for a supervisor that has to be started."""
+    """Talks to the supervisor of one stack. driver: the driver for a supervisor that has to be started.
 
-    def __init__(self, stack_home: StackHome, driver: str = "local") -> None:
+    parallel: how many actions may be under way while it answers; None or a number below 1 for no such limit.
+    """
+
+    def __init__(self, stack_home: StackHome, driver: str = "local", parallel: int | None = None) -> None:
         self._home = stack_home
         self._driver = driver
+        self._parallel = parallel or 0
         self._early: Conversation | None = None
 
     def summon(self) -> None:
@@ -71,7 +75,7 @@ class Client:
         Starts the supervisor if none is running. Raises the error in its answer, and EnvironmentLack if it keeps
         breaking off.
         """
-        return decode(result, self._converse(wire.encode_request(question, desired, self._driver), hear, start=True))
+        return decode(result, self._converse(self._encode(question, desired), hear, start=True))
 
     def ask_if_running(
         self,
@@ -83,9 +87,7 @@ class Client:
     ) -> T | None:
         """Do the same as ``ask``, but return None if no supervisor is listening."""
         try:
-            return decode(
-                result, self._converse(wire.encode_request(question, desired, self._driver), hear, start=False)
-            )
+            return decode(result, self._converse(self._encode(question, desired), hear, start=False))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
@@ -125,6 +127,9 @@ class Client:
         result = self.ask_if_running(PingResult, PingRequest())
         if result is not None and result.leaving:
             clear_away(self._home)
+
+    def _encode(self, question: Question, desired: bytes | None) -> bytes:
+        return wire.encode_request(question, desired, self._driver, max(self._parallel, 0))
 
     def _converse(self, request: bytes, hear: Callable[[Event], None] | None, *, start: bool) -> Message:
         before = self._recorded()

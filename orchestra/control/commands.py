@@ -199,7 +199,7 @@ class Commands:
     async def _follow(self, request: UpRequest, asked_at: float) -> bool:
         """Whether the files were followed until now, and are not any more."""
         if request.follow is None:
-            return await self.follower.end()
+            return not request.beside and await self.follower.end()
         if request.edit:
             await self.follower.note(request.follow, Edit(asked_at))
         else:

@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -73,10 +73,12 @@ LAST_WORD = 30.0
 """Seconds that a client has after an answer to read the rest, which it may never do."""
 BACKLOG = 10_000
 """Messages that may wait for a client; further ones are dropped, except for the answer."""
-RECAPPED = tuple(
+ACTING = tuple(
     map(operation, (UpRequest, RunRequest, DownRequest, StopRequest, StartRequest, RestartRequest, RemoveRequest))
 )
-"""Requests whose clients first receive the actions that are already under way."""
+"""Requests that wait for actions: their clients first receive those that are already under way, and may limit how many
+are under way at once.
+"""
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead)
 
 
@@ -206,7 +208,7 @@ class Server:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, connection, letters)
             async with outbox, self._engine.subscribe() as events:
-                for event in self._engine.recap() if request["op"] in RECAPPED else ():
+                for event in self._engine.recap() if request["op"] in ACTING else ():
                     self._post(event, outbox)
                 # Leave only when the pump has ended: an event may have reached it just before it was cancelled.
                 async with anyio.create_task_group() as pump:
@@ -219,8 +221,10 @@ class Server:
                 await outbox.send(answer)
 
     async def _answer(self, request: Message, handler: Handler) -> Message:
+        limit = request["parallel"] if request["op"] in ACTING else 0
         try:
-            return {"result": await handler(request)}
+            with self._engine.at_most(limit) if limit else nullcontext():
+                return {"result": await handler(request)}
         except OrchestraError as error:
             return wire.describe_error(error)
         except (KeyError, ValueError) as error:

@@ -4,7 +4,7 @@ The supervisor greets; the client sends one request; events follow, after a snap
 events; one result or error ends the conversation.
 
     greeting   {"orchestra": version, "stack": name, "supervisor": pid, "fork_server": pid}
-    request    {"op": ..., "version": the client's, "driver": the one it expects,
+    request    {"op": ..., "version": the client's, "driver": the one it expects, "parallel": 0 for no limit,
                 "request": one of ``orchestra.model.request``, "desired"?: Desired}
     event      {"event": an ``orchestra.model.event.Event``}
     result     {"result": one of ``orchestra.model.result`` or ``orchestra.model.observation``}
@@ -35,9 +35,12 @@ def encode(message: Message) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def encode_request(question: Question, desired: bytes | None = None, driver: str = "local") -> bytes:
-    """desired: JSON on one line, for the requests that need one. driver: that the client expects."""
-    content = {"version": __version__, "driver": driver, "request": codec.encode(question)}
+def encode_request(question: Question, desired: bytes | None = None, driver: str = "local", parallel: int = 0) -> bytes:
+    """desired: JSON on one line, for the requests that need one. driver: that the client expects.
+
+    parallel: how many actions may be under way until the answer; 0 for no limit.
+    """
+    content = {"version": __version__, "driver": driver, "parallel": parallel, "request": codec.encode(question)}
     message = encode({"op": operation(type(question)), **content})
     return message if desired is None else message[:-2] + b',"desired":' + desired + b"}\n"
 

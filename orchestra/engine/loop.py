@@ -6,9 +6,10 @@ one carries on. Every driver call runs in its own task: a call that hangs delays
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ from orchestra.plan.supersede import is_superseded
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream
@@ -98,6 +99,8 @@ class Engine:
         self._probes = Probes(driver, clock, self._record_health, self._look)
         self._flights: dict[ResourceId, _Flight] = {}
         self._limiters = {kind: anyio.CapacityLimiter(limit) for kind, limit in LIMITS.items()}
+        self._bounds: list[int] = []
+        self._bound = anyio.CapacityLimiter(math.inf)
         self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._looks_due: set[str] = set()
         self._wake = anyio.Event()
@@ -130,6 +133,17 @@ class Engine:
     def subscribe(self) -> MemoryObjectReceiveStream[Event]:
         """Every event from now on. Close the stream when done; it ends with ``run``."""
         return self._broadcast.subscribe()
+
+    @contextmanager
+    def at_most(self, count: int) -> Iterator[None]:
+        """Meanwhile, have at most this many actions under way at once, 1 or more. The lowest limit holds."""
+        self._bounds.append(count)
+        self._bound.total_tokens = min(self._bounds)
+        try:
+            yield
+        finally:
+            self._bounds.remove(count)
+            self._bound.total_tokens = min(self._bounds, default=math.inf)
 
     def announce(self, event: Event) -> None:
         """Send an event of another part of the supervisor to every subscriber."""
@@ -275,7 +289,7 @@ class Engine:
         service = self._service_of(action.resource)
         mark = self._view.mark()
         with flight.scope:
-            async with self._limiters.get(type(action)) or nullcontext():
+            async with self._bound, self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed even though the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 flight.began_at = self.now()

@@ -60,8 +60,9 @@ class UpRequest(Record):
     supervisor's. asked_at: Unix time of the command, 0 for now. If a supervisor ends before it answers, it is asked
     again, perhaps after another command has stopped services: the later command wins. author: for the history.
     reviewed: the actions that it may cause, as ``plan.preview.describe_actions`` has them; None for any. follow: from
-    now on do the same after each change of the files; None to end that. edit: this is such a change, and not a command:
-    it concerns only services that differ from what was wanted before. steps: in order, for ``timeline``.
+    now on do the same after each change of the files; None to end that, unless this goes ``beside`` it. edit: this is
+    such a change, and not a command: it concerns only services that differ from what was wanted before. steps: in
+    order, for ``timeline``.
     """
 
     changes: Changes = Changes()
@@ -72,6 +73,7 @@ class UpRequest(Record):
     author: Author = Author()
     reviewed: tuple[str, ...] | None = None
     follow: Follow | None = None
+    beside: bool = False
     edit: bool = False
     steps: tuple[Step, ...] = ()
 

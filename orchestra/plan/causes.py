@@ -184,9 +184,9 @@ class Explainer:
         ago = _ago(self._now - ended.finished_at)
         following = next_run(spec.restart, container, ended)
         if ended.succeeded and following is None:
-            return [Cause(spec.name, f"has done its work: it ended with exit code 0 {ago}", wrong=False)]
+            return [Cause(spec.name, f"has done its work: it ended {ago} with exit code 0", wrong=False)]
         evidence = self._look(container)
-        what = f"{describe_end(ended, spec.resources.memory)} {ago}"
+        what = describe_end(ended, ago, spec.resources.memory)
         if following is not None:
             wait = max(0.0, following.at - self._now)
             when = f"in {wait:.0f} s" if wait >= 1 else "now"
@@ -220,7 +220,7 @@ class Explainer:
         return self._with_clue(spec, what, "", evidence, find_clue(evidence.log), seen)
 
     def _of_burden(self, spec: ContainerSpec, evidence: Evidence, running: Running) -> Cause:
-        since = f"runs since {_span(self._now - running.started_at)}"
+        since = f"has been running for {_span(self._now - running.started_at)}"
         healthy = ", and is healthy" if running.health.status is HealthStatus.HEALTHY else ""
         if evidence.throttled >= THROTTLED:
             share = _percent(evidence.throttled)
@@ -265,27 +265,27 @@ class Explainer:
         return cause if container is None else replace(cause, changed=self._look(container).changed)
 
 
-def describe_end(ended: Exited, limit: int | None = None) -> str:
+def describe_end(ended: Exited, ago: str, limit: int | None = None) -> str:
     """How a run ended, in words. limit: the bytes of memory that it was allowed to use."""
     code = ended.exit_code
     if ended.oom_killed:
         allowed = f"its limit of {format_bytes(limit)}" if limit else "the machine had left"
-        peak = f", and used up to {format_bytes(ended.memory_peak)}" if ended.memory_peak else ""
-        return f"was killed because it needed more memory than {allowed}{peak}"
+        peak = f" (it used {format_bytes(ended.memory_peak)})" if ended.memory_peak else ""
+        return f"was killed {ago} because it needed more memory than {allowed}{peak}"
     if code is None:
-        return "ended, and its exit code was lost"
+        return f"ended {ago}, and its exit code was lost"
     if code > 128:
         try:
             name = signal.Signals(code - 128).name
         except ValueError:
-            return f"ended with exit code {code}"
+            return f"ended {ago} with exit code {code}"
         crashed = name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS")
-        return f"{'crashed' if crashed else 'was ended'} by {name} (exit code {code})"
+        return f"{'crashed' if crashed else 'was ended'} {ago} {'with' if crashed else 'by'} {name} (exit code {code})"
     told = {
         126: ": its shell may not execute a command",
         127: ": its shell does not find a command",
     }.get(code, "")
-    return f"ended with exit code {code}{told}"
+    return f"ended {ago} with exit code {code}{told}"
 
 
 def _text(verdict: Blocked | Failed) -> str:

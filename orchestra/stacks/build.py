@@ -10,6 +10,7 @@ from orchestra.record import Record, replace
 from orchestra.stacks.build_choice import services_needed_by
 from orchestra.stacks.build_inputs import EPOCH, find_devices, platforms_of, read_build, read_epoch
 from orchestra.stacks.build_order import read_orders
+from orchestra.stacks.images.parallel import how_many
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     Cache = TypeVar("Cache", CacheSource, CacheTarget)
 
 AT_ONCE = 4
-"""Builds, each of which carries out several steps at a time."""
+"""Builds, each of which carries out several steps at a time, unless a command says how many."""
 
 LIMIT = "ORCHESTRA_BUILD_CACHE_SIZE"
 
@@ -68,7 +69,9 @@ def build(
     limit = read_limit(context.environment)
     images = {spec.service: spec.image for spec in specs}
     jobs: dict[str, Future[BuiltImage]] = {}
-    with opened_builder(context.home) as builder, ThreadPoolExecutor(AT_ONCE, "build") as pool:
+    # One that needs another comes after it, so that even a single thread never waits for what has not begun.
+    workers = how_many(context.parallel, AT_ONCE, len(specs))
+    with opened_builder(context.home) as builder, ThreadPoolExecutor(workers, "build") as pool:
         try:
             for spec in specs:
                 needed = [jobs[service] for service in services_needed_by(spec)]

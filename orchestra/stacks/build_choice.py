@@ -51,7 +51,7 @@ def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, .
             arguments={**spec.arguments, **arguments},
             no_cache=spec.no_cache or options.no_cache,
             pull=spec.pull or options.pull,
-            ssh=(*spec.ssh, *((options.ssh,) if options.ssh else ())),
+            ssh=(*spec.ssh, *(() if options.ssh is None else (options.ssh or "default",))),  # as in Docker Compose
             provenance=spec.provenance if options.provenance is None else options.provenance,
             sbom=spec.sbom if options.sbom is None else options.sbom,
             builder=builder,

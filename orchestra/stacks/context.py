@@ -24,7 +24,8 @@ class Context(Record):
     """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: None for those of this process.
 
     may_fetch: allow fetching Compose files from elsewhere, which needs a network and takes a while. command: what the
-    user typed, for the history: its name and arguments.
+    user typed, for the history: its name and arguments. parallel: how many actions, transfers and builds may be under
+    way at once; -1 for no limit, None for the limit of each kind.
     """
 
     home: Home
@@ -34,11 +35,12 @@ class Context(Record):
     working_directory: str | None = None
     may_fetch: bool = True
     command: str = ""
+    parallel: int | None = None
 
     def client(self, stack: str) -> Client:
         from orchestra.control.client import Client
 
-        return Client(self.home.stack(stack), self.driver)
+        return Client(self.home.stack(stack), self.driver, self.parallel)
 
     @property
     def author(self) -> Author:
@@ -79,11 +81,11 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def make_context(driver: str, project: Project, command: str = "") -> Context:
+def make_context(driver: str, project: Project, command: str = "", parallel: int | None = None) -> Context:
     """The context of this process. Raises EnvironmentLack for a user without a home directory."""
     environment = dict(os.environ)
     home = find_home(environment, os.getuid())
     if not os.path.isabs(home.data):
         hint = "set HOME or ORCHESTRA_HOME to a directory"
         raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
-    return Context(home, driver, project, environment, command=command)
+    return Context(home, driver, project, environment, command=command, parallel=parallel)

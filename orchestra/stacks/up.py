@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 class UpOptions(Record):
     """wait: until services are running or healthy, for at most ``wait_timeout`` seconds. follow: do the same after each
-    change of the files; builds: and build images that are missing then.
+    change of the files; builds: and build images that are missing then. beside: files that are followed stay so.
     """
 
     chosen: Chosen = Chosen()
@@ -35,6 +35,7 @@ class UpOptions(Record):
     wait_timeout: float | None = None
     follow: bool = False
     builds: bool = True
+    beside: bool = False
 
 
 class Beginning(Record):
@@ -69,6 +70,7 @@ class Beginning(Record):
             author=self.context.author,
             reviewed=reviewed.actions if reviewed else None,
             follow=self._follow(options, at) if options.follow else None,
+            beside=options.beside,
             steps=self.steps,
         )
 

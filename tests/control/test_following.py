@@ -51,6 +51,8 @@ async def test_following_lasts_until_another_command_or_down(followed):
         known = load_following(s.home)
         assert known.follow == FOLLOW
         assert known.changes == Changes(remove_orphans=True)
+        assert not (await up(s, beside=True)).unfollowed
+        assert load_following(s.home).follow == FOLLOW
         result = await up(s)
         assert result.unfollowed
         assert load_following(s.home) is None

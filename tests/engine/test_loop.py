@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import anyio
 import pytest
@@ -88,6 +88,38 @@ async def test_a_second_up_does_nothing():
         engine.set_desired(asked(desired, at=clock()))
         await wait_until_up(engine)
         assert len(world.journal) == before
+
+
+class Counting(FakeDriver):
+    """under_way, most: containers that are being started."""
+
+    under_way = most = 0
+
+    async def start(self, name, **options):
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            return await super().start(name, **options)
+        finally:
+            self.under_way -= 1
+
+
+@pytest.mark.parametrize(("limits", "most"), [((1,), 1), ((3, 2), 2), ((), 6)])
+async def test_a_command_limits_how_many_actions_are_under_way(limits, most):
+    desired = stack(service("web", replicas=6), at=1.0)
+    driver = Counting(world_of(desired, web=Program(start_seconds=0.05)))
+    async with running(driver, desired) as engine:
+        with ExitStack() as commands:
+            for limit in limits:
+                commands.enter_context(engine.at_most(limit))
+            assert await wait_until_up(engine) == ()
+        assert driver.most == most
+        engine.set_desired(asked(going_down(desired, at=clock()), at=clock()))
+        await wait_until_down(engine)
+        driver.most = 0
+        engine.set_desired(asked(desired, at=clock()))
+        assert await wait_until_up(engine) == ()
+        assert driver.most == 6
 
 
 async def test_an_engine_that_was_cancelled_midway_is_carried_on_by_the_next():

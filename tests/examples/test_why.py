@@ -41,7 +41,7 @@ networks: {other: }
 CAUSES = {
     "busy": ("busy-1", "it wants a port that another program uses"),
     "absent": ("absent-1", "no-such-program"),
-    "oom": ("oom-1", "needed more memory than its limit of 16 MiB, and used up to 1"),
+    "oom": ("oom-1", "needed more memory than its limit of 16 MiB (it used 1"),
     "db": ("db-1", "is unhealthy: echo no answer; exit 1 failed"),
     "web": ("db-1", "is unhealthy"),
     "front": ("db-1", "is unhealthy"),
@@ -69,7 +69,7 @@ def test_the_first_cause_of_each_of_many_faults_is_named(write_stack):
 
     told = stack.run("why", "front", "ok", code=1).stdout
     assert told.startswith(f"front: because {stack.folder.name}-db-1 is unhealthy")
-    assert f"{stack.folder.name}-ok-1 runs since" in told
+    assert f"{stack.folder.name}-ok-1 has been running for" in told
     for quiet in ("ok", "job", "optional"):
         stack.run("why", quiet)
     assert "did you mean" in stack.run("why", "fronte", code=1).stderr
@@ -136,11 +136,11 @@ volumes: {gone: {external: true, name: nowhere}}
 MORE_CAUSES = {
     "c126": ("c126-1", "its shell may not execute a command", ""),
     "c127": ("c127-1", "its shell does not find a command", ""),
-    "segv": ("segv-1", "crashed by SIGSEGV", ""),
-    "term": ("term-1", "was ended by SIGTERM", ""),
-    "kill": ("kill-1", "was ended by SIGKILL", ""),
-    "silent": ("silent-1", "ended with exit code 9", ""),
-    "loop": ("loop-1", "is in a crash loop: it ended with exit code 1", ""),
+    "segv": ("segv-1", "with SIGSEGV", ""),
+    "term": ("term-1", "by SIGTERM", ""),
+    "kill": ("kill-1", "by SIGKILL", ""),
+    "silent": ("silent-1", "with exit code 9", ""),
+    "loop": ("loop-1", "is in a crash loop: it ended ", ""),
     "readonly": ("readonly-1", "read-only", "its root is read_only"),
     "full": ("full-1", "has no space left", "/small is a tmpfs"),
     "pids": ("pids-1", "has as many processes as it may", "raise pids_limit, which is 5"),
@@ -151,8 +151,8 @@ MORE_CAUSES = {
     "directive": ("directive-1", "does not understand its configuration", ""),
     "user": ("user-1", "'nobody-here' does not exist", "/etc/passwd"),
     "mount": ("mount-1", "nothing, to be mounted at /data, does not exist", "create it"),
-    "task": ("task-1", "ended with exit code 7", ""),
-    "afterwards": ("task-1", "ended with exit code 7", ""),
+    "task": ("task-1", "with exit code 7", ""),
+    "afterwards": ("task-1", "with exit code 7", ""),
     "image": ("image/127.0.0.1:1/app", "cannot be reached", ""),
     "lacking": ("image/127.0.0.1:1/app", "cannot be reached", ""),
     "slow": ("slow-1", "timed out", ""),

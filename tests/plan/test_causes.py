@@ -109,15 +109,15 @@ ONE = stack(service("web"), service("db"), service("far", networks=("other",)))
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (ended(3), "ended with exit code 3 5 s ago"),
-        (ended(127), "ended with exit code 127: its shell does not find a command 5 s ago"),
-        (ended(126), "ended with exit code 126: its shell may not execute a command 5 s ago"),
-        (ended(139), "crashed by SIGSEGV (exit code 139) 5 s ago"),
-        (ended(137), "was ended by SIGKILL (exit code 137) 5 s ago"),
-        (ended(143), "was ended by SIGTERM (exit code 143) 5 s ago"),
-        (ended(250), "ended with exit code 250 5 s ago"),
-        (ended(None), "ended, and its exit code was lost 5 s ago"),
-        (ended(137, oom_killed=True), "was killed because it needed more memory than the machine had left 5 s ago"),
+        (ended(3), "ended 5 s ago with exit code 3"),
+        (ended(127), "ended 5 s ago with exit code 127: its shell does not find a command"),
+        (ended(126), "ended 5 s ago with exit code 126: its shell may not execute a command"),
+        (ended(139), "crashed 5 s ago with SIGSEGV (exit code 139)"),
+        (ended(137), "was ended 5 s ago by SIGKILL (exit code 137)"),
+        (ended(143), "was ended 5 s ago by SIGTERM (exit code 143)"),
+        (ended(250), "ended 5 s ago with exit code 250"),
+        (ended(None), "ended 5 s ago, and its exit code was lost"),
+        (ended(137, oom_killed=True), "was killed 5 s ago because it needed more memory than the machine had left"),
         (replace(running(), paused=True), "is paused"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_state_in_words(status, words):
 
 
 def test_the_limit_of_memory_is_named():
-    assert describe_end(ended(137, oom_killed=True), 20 << 20).endswith("more memory than its limit of 20 MiB")
+    assert describe_end(ended(137, oom_killed=True), "now", 20 << 20).endswith("more memory than its limit of 20 MiB")
 
 
 @pytest.mark.parametrize("status", [running(), running(HEALTHY), ended(0)])
@@ -139,7 +139,7 @@ def test_what_runs_badly_is_told():
     observed = world(ONE)
     held = Evidence(throttled=0.5)
     assert told("web", ONE, observed, web=held) == [
-        "s-web-1 runs since 10 s, but its limit of processors holds it back in 50 % of the time"
+        "s-web-1 has been running for 10 s, but its limit of processors holds it back in 50 % of the time"
     ]
     full = Evidence(memory=0.97)
     assert not explain("web", ONE, observed, web=full)[0].wrong, "without a limit of its own, that is the machine's"
@@ -154,7 +154,7 @@ def test_a_crash_loop_says_when_it_goes_on():
     (cause,) = explain("web", desired, observed, web=Evidence(log=("a", "no such file or directory")))
     assert (
         cause.what
-        == "is in a crash loop: it ended with exit code 1 0 s ago; restart 7 comes in 6 s; it does not find a file"
+        == "is in a crash loop: it ended 0 s ago with exit code 1; restart 7 comes in 6 s; it does not find a file"
     )
     assert cause.log == ("a", "no such file or directory")
 
@@ -164,7 +164,7 @@ def test_a_name_in_the_log_leads_to_the_service_that_is_meant():
     observed = world(ONE, web=ended(1), db=ended(5))
     causes = explain("web", ONE, observed, web=log)
     assert [cause.subject for cause in causes] == ["s-web-1", "s-db-1"]
-    assert causes[-1].what == "ended with exit code 5 5 s ago"
+    assert causes[-1].what == "ended 5 s ago with exit code 5"
     assert causes[0].changed == log.changed
     (alone,) = explain("web", ONE, world(ONE, web=ended(1)), web=log)
     assert alone.what.endswith("it does not find the name db")
@@ -219,4 +219,4 @@ def test_of_several_replicas_the_one_that_is_wrong():
     observed = world(desired)
     bad = replace(observed.containers["s-web-2"], status=ended(1))
     observed = replace(observed, containers={**observed.containers, "s-web-2": bad})
-    assert told("web", desired, observed) == ["s-web-2 ended with exit code 1 5 s ago"]
+    assert told("web", desired, observed) == ["s-web-2 ended 5 s ago with exit code 1"]

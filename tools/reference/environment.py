@@ -39,7 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "COMPOSE_COMPATIBILITY": "If true: as `--compatibility`.",
         "COMPOSE_REMOVE_ORPHANS": "If true: as `--remove-orphans`.",
         "COMPOSE_IGNORE_ORPHANS": "If true: do not warn of orphans. Cannot be combined with removing them.",
-        "COMPOSE_PARALLEL_LIMIT": "How many images to transfer at a time. `--parallel` takes precedence.",
+        "COMPOSE_PARALLEL_LIMIT": "How many operations to run at a time. `--parallel` takes precedence.",
         "COMPOSE_ANSI": "`auto`, `never` or `always`. `--ansi` takes precedence.",
         "COMPOSE_PROGRESS": "`auto`, `tty`, `plain`, `json`, `rawjson` or `quiet`. `--progress` takes precedence.",
         "COMPOSE_MENU": "`false`: no menu of keys below the logs of `up`. `--menu` takes precedence.",

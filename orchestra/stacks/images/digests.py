@@ -38,7 +38,7 @@ def pin_images(context: Context, images: Iterable[str]) -> dict[str, str]:
 
     names = {image: name_of(image) for image in pins}
     jobs = {image: partial(pin, image, name) for image, name in names.items() if name and not name.digest}
-    failures = in_parallel("check", jobs, lambda _event: None)
+    failures = in_parallel("check", jobs, lambda _event: None, at_once=context.parallel)
     for error in failures.values():
         raise error
     return pins

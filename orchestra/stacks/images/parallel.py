@@ -33,16 +33,20 @@ def in_parallel(
 ) -> Failures:
     """Return the errors, by image. verb: ``pull`` or ``push``; jobs: by image.
 
-    at_once: number of images at a time; -1 for all, None for the default.
+    at_once: as in ``how_many``.
     measure: bytes of an image that have arrived, and in all; None if unknown. If interrupted, this leaves
     threads running that the interpreter would wait for at exit.
     """
-    workers = PARALLEL if not at_once else at_once if at_once > 0 else max(len(jobs), 1)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix=verb)
+    pool = ThreadPoolExecutor(how_many(at_once, PARALLEL, len(jobs)), thread_name_prefix=verb)
     try:
         return _run(pool, verb, jobs, hear, measure)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def how_many(asked: int | None, default: int, jobs: int) -> int:
+    """Of these jobs at a time. asked: as ``--parallel`` has it: -1 for all, None for the default."""
+    return default if not asked else asked if asked > 0 else max(jobs, 1)
 
 
 def _run(

@@ -33,10 +33,8 @@ class PullOptions(Record):
     ignore_buildable: bool = False
 
 
-def pull(
-    context: Context, options: PullOptions, hear: Callable[[Event], None], *, at_once: int | None = None
-) -> Failures:
-    """Return the errors, by image. at_once: as in ``in_parallel``.
+def pull(context: Context, options: PullOptions, hear: Callable[[Event], None]) -> Failures:
+    """Return the errors, by image.
 
     Raises the errors of a load, and EnvironmentLack if this user may not keep images.
     """
@@ -44,7 +42,7 @@ def pull(
     library = open_library(context)
     specs = choose_images(context, library, options, hear)
     jobs: dict[str, Callable[[], object]] = {image: partial(library.store.pull, spec) for image, spec in specs.items()}
-    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]), at_once)
+    return in_parallel("pull", jobs, hear, lambda image: library.store.measure(specs[image]), context.parallel)
 
 
 def choose_images(

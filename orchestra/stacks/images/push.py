@@ -32,10 +32,8 @@ class PushOptions(Record):
     include_deps: bool = False
 
 
-def push(
-    context: Context, options: PushOptions, hear: Callable[[Event], None], *, at_once: int | None = None
-) -> Failures:
-    """Return the errors, by image. at_once: as in ``in_parallel``. Raises the errors of a load."""
+def push(context: Context, options: PushOptions, hear: Callable[[Event], None]) -> Failures:
+    """Return the errors, by image. Raises the errors of a load."""
     library = open_library(context)
     # One image at a time to each: shared layers are sent once, and registries lose layers sent twice at the same time.
     registries: defaultdict[str, Lock] = defaultdict(Lock)
@@ -43,7 +41,7 @@ def push(
         image: partial(_push, library, image, registries[host])
         for image, host in choose_images(context, options, hear).items()
     }
-    return in_parallel("push", jobs, hear, at_once=at_once)
+    return in_parallel("push", jobs, hear, at_once=context.parallel)
 
 
 def choose_images(context: Context, options: PushOptions, hear: Callable[[Event], None]) -> dict[str, str]:

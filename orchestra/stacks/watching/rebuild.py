@@ -31,7 +31,7 @@ def rebuild(context: Context, service: str, hear: Callable[[BuildEvent | None], 
     finally:
         hear(None)
     chosen = Chosen((service,), no_deps=True)
-    result = up(begin_up(context, chosen), UpOptions(chosen))
+    result = up(begin_up(context, chosen), UpOptions(chosen, beside=True))
     if result.failures:
         raise FatalError("; ".join(failure.error for failure in result.failures))
     if prune:
