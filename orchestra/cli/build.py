@@ -33,7 +33,7 @@ def run(invocation: Invocation) -> int:
     if values["quiet"]:
         for image in built:
             print(image.id)
-    if values["push"]:
+    if values["push"] and built:
         return _push(invocation, built)
     return 0
 

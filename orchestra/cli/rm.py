@@ -26,9 +26,12 @@ def run(invocation: Invocation) -> int:
     if not removable.containers:
         print("No stopped containers", file=sys.stderr)
         return 0
-    if not invocation.values["force"]:
+    going = f"Going to remove {', '.join(removable.containers)}"
+    if invocation.values["force"]:
+        print(going)
+    else:
         need_terminal()
-        if not is_sure(f"Going to remove {', '.join(removable.containers)}."):
+        if not is_sure(f"{going}."):
             return 1
     with open_progress(invocation) as progress:
         result = remove(context, removable, options, progress.hear)

@@ -11,7 +11,7 @@ from orchestra.stacks.variable import read_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestra.compose import Loaded
     from orchestra.model.build import BuildSpec
@@ -41,7 +41,7 @@ class BuildOptions(Record):
 
 def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, ...]:
     """What is to be built, in an order in which no build needs a later one. Raises the errors of a load."""
-    every = {spec.service: spec for spec in builds_of(context)}
+    every = builds_of(context, options.services)
     names = _chosen(context, options, every)
     arguments = read_variables("--build-arg", options.arguments, context.environment)
     builder = choose_builder(options.builder, context.environment)
@@ -73,14 +73,25 @@ def choose_builder(name: str | None, environment: Mapping[str, str]) -> str:
     return chosen
 
 
-def builds_of(context: Context) -> tuple[BuildSpec, ...]:
-    """Of all services of the file that are built. Fast if the file is in the cache."""
+def builds_of(context: Context, services: Sequence[str] = ()) -> dict[str, BuildSpec]:
+    """By service: those of all active services; if some are named, theirs, and at least those that these need, whatever
+    their profiles are. Fast if the file is in the cache. Raises the errors of a load.
+    """
+    found = _load(context, services)
+    asked = set(services)
+    while services and (missing := {name for spec in found.values() for name in services_needed_by(spec)} - asked):
+        asked |= missing
+        found |= _load(context, sorted(missing))
+    return found
+
+
+def _load(context: Context, services: Sequence[str]) -> dict[str, BuildSpec]:
     from orchestra.model.build import BuildSpec
     from orchestra.model.codec import decode
     from orchestra.stacks.stack_file import StackFile
 
-    rows = json.loads(StackFile(context).render("builds", (), _render))
-    return tuple(decode(BuildSpec, row) for row in rows)
+    rows = json.loads(StackFile(context).render("builds", services, _render))
+    return {spec.service: spec for spec in (decode(BuildSpec, row) for row in rows)}
 
 
 def _render(loaded: Loaded) -> str:

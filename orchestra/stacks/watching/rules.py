@@ -10,7 +10,7 @@ from orchestra.errors import ComposeError, Diagnostic, FileError, Span, UserErro
 from orchestra.model.codec import decode, encode
 from orchestra.model.watch import WatchAction, WatchRules
 from orchestra.record import Record
-from orchestra.stacks.stack_file import StackFile, check_services
+from orchestra.stacks.stack_file import StackFile
 from orchestra.stacks.watching.deliver import Watched
 from orchestra.stacks.watching.patterns import Patterns
 from orchestra.stacks.watching.tree import Tree
@@ -31,18 +31,16 @@ class WatchOptions(Record):
 
 
 def find_rules(context: Context, options: WatchOptions) -> WatchRules:
-    """The rules to watch by.
+    """The rules to watch by; of services that are named, whatever their profiles are.
 
     Raises the errors of a load, UserError if there is no rule, and ComposeError for one that cannot be followed.
     """
     context.need(Part.COPY)
-    file = StackFile(context)
 
     def render(loaded: Loaded) -> str:
         return json.dumps(encode(WatchRules(str(loaded.desired.stack), loaded.watch)))
 
-    found = decode(WatchRules, json.loads(file.render("watch", (), render)))
-    check_services(file.identify(), options.services)
+    found = decode(WatchRules, json.loads(StackFile(context).render("watch", options.services, render)))
     rules = tuple(rule for rule in found.rules if not options.services or rule.service in options.services)
     if not rules:
         raise UserError(NO_RULES)
