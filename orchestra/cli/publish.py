@@ -12,7 +12,7 @@ from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
 from orchestra.errors import UserError
-from orchestra.stacks.publish import PublishOptions, draft, publish, push_built
+from orchestra.stacks.publish import PublishOptions, copy_images, draft, pinned, publish, push_built
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -25,9 +25,12 @@ def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
     options = invocation.options(PublishOptions)
     found = draft(context, options)
+    is_pinned = options.resolve_image_digests or options.app
     if values["dry_run"]:
         print(visible(_render_doubts(found), lines=True), end="")
-        _show_files(found)
+        _show_files(pinned(context, found) if is_pinned and not options.app and not found.built else found)
+        for image in sorted(set(found.images.values())) if options.app else ():
+            say(f"Would copy {image} to {found.name.repository}")
         say(f"Would publish oci://{found.name}")
         return 0
     if found.doubts and not values["yes"]:
@@ -36,8 +39,17 @@ def run(invocation: Invocation) -> int:
         failures = with_progress(invocation, partial(push_built, context, found))
         for image, error in failures.items():  # as in Docker Compose, the image may be pushed later
             show_error(invocation, error, image)
+    copied = None
+    if options.app:
+        copied, failures = with_progress(invocation, partial(copy_images, context, found))
+        for image, error in failures.items():
+            show_error(invocation, error, image)
+        if failures:
+            raise UserError("nothing was published: an image cannot be included", hint="see the errors above")
+    if is_pinned:
+        found = pinned(context, found, copied)
     _show_files(found)
-    reference = publish(context, found, options)
+    reference = publish(context, found, options, copied)
     say(f"Published {reference}")
     return 0
 

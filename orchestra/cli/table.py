@@ -291,6 +291,7 @@ COMMANDS = (
                 FLAG,
                 "Pin images to their digests, in a file of its own",
             ),
+            Option("app", ("--app",), FLAG, "Also publish the images, and pin the services to them"),
             Option("with_env", ("--with-env",), FLAG, "Also publish the files named by env_file"),
             Option(
                 "oci_version",

@@ -16,19 +16,26 @@ if TYPE_CHECKING:
 
     from orchestra.compose import Loaded
     from orchestra.compose.publishing import Publication, PublishedFile
+    from orchestra.driver.local.image.documents.manifest import Descriptor
     from orchestra.driver.local.image.naming.name import ImageName
     from orchestra.driver.local.image.registry.artifact import Part, Version
     from orchestra.model.event import Event
     from orchestra.stacks.context import Context
     from orchestra.stacks.images.parallel import Failures
 
+    Copied = Mapping[str, Descriptor]
+    """By image as the file has it."""
+
 PINS = "image-digests.yaml"
 
 
 class PublishOptions(Record):
-    """with_env: include the files of ``env_file``. oci_version: None for the newest that the registry accepts."""
+    """with_env: include the files of ``env_file``. app: copy the images into the repository, and pin services to them.
+    oci_version: None for the newest that the registry accepts.
+    """
 
     repository: str
+    app: bool = False
     with_env: bool = False
     resolve_image_digests: bool = False
     oci_version: str | None = None
@@ -37,13 +44,14 @@ class PublishOptions(Record):
 
 class Draft(Record):
     """What would be published. doubts: warnings to show first, by heading. built: services whose images
-    are pushed too.
+    are pushed too. images: by service.
     """
 
     name: ImageName
     parts: tuple[Part, ...]
     doubts: Mapping[str, tuple[str, ...]]
     built: tuple[str, ...]
+    images: Mapping[str, str]
 
     @property
     def files(self) -> tuple[tuple[str, int, str], ...]:
@@ -57,7 +65,7 @@ class Draft(Record):
 
 
 def draft(context: Context, options: PublishOptions) -> Draft:
-    """Raises the errors of a load, and UserError for a stack that could not be used elsewhere."""
+    """Images are not pinned yet. Raises the errors of a load, and UserError for a stack that is of no use elsewhere."""
     from orchestra.compose.publishing import collect
 
     name = _read_name(options.repository)
@@ -72,10 +80,12 @@ def draft(context: Context, options: PublishOptions) -> Draft:
             hint="publish them too and include them by oci://, or print one file with orchestra config",
         )
     env_files = {name: _read(path) for name, path in publication.env_files.items()}
-    pins = _pins(context, loaded) if options.resolve_image_digests else b""
+    images = {key: service.image for key, service in sorted(loaded.stack.services.items()) if service.image}
+    if options.app:
+        _check_images(images)
     built = tuple(key for key, service in sorted(loaded.stack.services.items()) if service.build is not None)
     doubts = _doubts(loaded, publication, env_files, with_env=options.with_env)
-    return Draft(name, _parts(publication, env_files, pins), doubts, built)
+    return Draft(name, _parts(publication, env_files), doubts, built, images)
 
 
 def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) -> Failures:
@@ -86,23 +96,62 @@ def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) ->
     return push(everything, PushOptions(found.built), hear) if found.built else {}
 
 
-def publish(context: Context, found: Draft, options: PublishOptions) -> str:
-    """Publish the files. Returns their reference, with its digest. Raises DriverError."""
+def copy_images(context: Context, found: Draft, hear: Callable[[Event], None]) -> tuple[Copied, Failures]:
+    """Copy the images of all services into the repository of the stack. Return what is there, and the errors."""
+    from functools import partial
+
     from orchestra.driver.local.image.registry import Access
-    from orchestra.driver.local.image.registry.artifact import push_artifact
+    from orchestra.driver.local.image.registry.copy import copy_image
+    from orchestra.stacks.images.library import open_library, parse_name
+    from orchestra.stacks.images.parallel import in_parallel
+
+    content, access = open_library(context).content, Access(context.environment)
+    copied: dict[str, Descriptor] = {}
+
+    def copy(image: str) -> None:
+        copied[image] = copy_image(parse_name(image), found.name, content, access)
+
+    jobs = {image: partial(copy, image) for image in sorted(set(found.images.values()))}
+    return copied, in_parallel("copy", jobs, hear, at_once=context.parallel)
+
+
+def pinned(context: Context, found: Draft, copied: Copied | None = None) -> Draft:
+    """With a file that pins the images: to what their names mean now, or to their copies.
+
+    Raises OrchestraError if a registry does not have an image, denies access, or cannot be reached.
+    """
+    from orchestra.compose.render import render_plain
+    from orchestra.driver.local.image.registry.artifact import Part
+    from orchestra.stacks.images.digests import pin_images
+    from orchestra.stacks.sources.registry import COMPOSE_FILE, FILE_NAME
+
+    if copied is None:
+        pins = pin_images(context, found.images.values())
+    else:
+        pins = {image: str(found.name.at(descriptor.digest)) for image, descriptor in copied.items()}
+    services = {key: {"image": pins[image]} for key, image in found.images.items()}
+    data = render_plain({"services": services}, "yaml").encode()
+    return replace(found, parts=(*found.parts, Part(COMPOSE_FILE, data, {FILE_NAME: PINS})))
+
+
+def publish(context: Context, found: Draft, options: PublishOptions, copied: Copied | None = None) -> str:
+    """Publish the files, and an index of the copied images. Returns the reference of the files, with its digest.
+
+    Raises DriverError.
+    """
+    from orchestra.driver.local.image.registry import Access
+    from orchestra.driver.local.image.registry.artifact import push_application, push_artifact
     from orchestra.stacks.sources.registry import PROJECT
 
+    access = Access(context.environment)
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    digest = push_artifact(
-        found.name,
-        PROJECT,
-        found.parts,
-        created,
-        Access(context.environment),
-        _version(options.oci_version),
-        insecure=options.insecure_registry,
+    insecure = options.insecure_registry
+    artifact = push_artifact(
+        found.name, PROJECT, found.parts, created, access, _version(options.oci_version), insecure=insecure
     )
-    return f"oci://{found.name}@{digest}"
+    if copied is not None:
+        push_application(found.name, PROJECT, artifact, copied, access, insecure=insecure)
+    return f"oci://{found.name}@{artifact.digest}"
 
 
 def _version(text: str | None) -> Version | None:
@@ -134,16 +183,18 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _pins(context: Context, loaded: Loaded) -> bytes:
-    from orchestra.compose.render import render_plain
-    from orchestra.stacks.images.digests import pin_images
+def _check_images(images: Mapping[str, str]) -> None:
+    from orchestra.stacks.images.library import name_of
 
-    services = {key: service.image for key, service in loaded.stack.services.items() if service.image}
-    pins = pin_images(context, services.values())
-    return render_plain({"services": {key: {"image": pins[image]} for key, image in services.items()}}, "yaml").encode()
+    for key, image in images.items():
+        if name_of(image) is None:
+            raise UserError(
+                f"the image of service {key} cannot be included: {image} is not from a registry",
+                hint="publish the stack without --app, or give the service an image that can be pushed",
+            )
 
 
-def _parts(publication: Publication, env_files: Mapping[str, bytes], pins: bytes) -> tuple[Part, ...]:
+def _parts(publication: Publication, env_files: Mapping[str, bytes]) -> tuple[Part, ...]:
     from orchestra.driver.local.image.registry.artifact import Part
     from orchestra.stacks.sources.registry import COMPOSE_FILE, ENV_FILE, ENV_NAME, EXTENDED, FILE_NAME
 
@@ -156,8 +207,6 @@ def _parts(publication: Publication, env_files: Mapping[str, bytes], pins: bytes
         for file in publication.files
     ]
     parts += [Part(ENV_FILE, data, {ENV_NAME: name}) for name, data in env_files.items()]
-    if pins:
-        parts.append(Part(COMPOSE_FILE, pins, {FILE_NAME: PINS}))
     return tuple(parts)
 
 

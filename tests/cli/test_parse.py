@@ -125,6 +125,7 @@ LINES = [
     "system df -v --format '{{.Type}}'",
     "pull --ignore-pull-failures --ignore-buildable --include-deps --policy missing --parallel --no-parallel -q web",
     "publish --with-env --resolve-image-digests --oci-version 1.0 --dry-run -y --insecure-registry localhost:5000/a",
+    "publish --app localhost:5000/a",
     "push --ignore-push-failures --include-deps --quiet web",
     "images --format json -q web",
     "image ls",

@@ -59,7 +59,8 @@ def services(orchestra, reference, *options):
 
 def manifest(host, name, tag):
     request = urllib.request.Request(f"http://{host}/v2/{name}/manifests/{tag}")
-    request.add_header("Accept", "application/vnd.oci.image.manifest.v1+json")
+    kinds = (f"application/vnd.oci.image.{kind}.v1+json" for kind in ("manifest", "index"))
+    request.add_header("Accept", ", ".join(kinds))
     with urllib.request.urlopen(request, timeout=10) as reply:
         return json.load(reply)
 
@@ -200,6 +201,95 @@ def test_an_image_is_no_stack(host, orchestra, put, folder):
     code, _, err = orchestra("-f", f"oci://{host}/team/image:1", "config")
     assert code == 15
     assert "is not of type application/vnd.docker.compose.project" in err
+
+
+def push_for_two_platforms(host, name, orchestra):
+    """An index of two manifests that share their layer; the digest."""
+    from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST
+    from orchestra.driver.local.image.naming.name import parse_name
+    from orchestra.driver.local.image.registry import Access
+    from orchestra.driver.local.image.registry.artifact import digest_of
+    from orchestra.driver.local.image.registry.places import find_place
+    from orchestra.driver.local.image.registry.repository import Repository
+    from orchestra.driver.local.image.registry.session import Session
+
+    assert orchestra("image", "push", "-q", f"{host}/{name}")[0] == 0
+    target = parse_name(f"{host}/{name}")
+    with Session({}, Access().patience) as session:
+        repository = Repository(session, find_place(target, {}))
+        _, data = repository.resolve(target.tag)
+        other = json.dumps(json.loads(data)).encode()
+        repository.put_manifest(digest_of(other), MANIFEST, other)
+        rows = [
+            {"mediaType": MANIFEST, "digest": digest_of(each), "size": len(each), "platform": platform}
+            for each, platform in (
+                (data, {"os": "linux", "architecture": "amd64"}),
+                (other, {"os": "linux", "architecture": "arm64"}),
+            )
+        ]
+        index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}).encode()
+        repository.put_manifest(target.tag, INDEX, index)
+    return digest_of(index)
+
+
+def test_an_application_brings_its_images(host, orchestra, put, folder, publish, tmp_path, home):
+    with running(tmp_path / "elsewhere") as elsewhere:
+        put(f"{elsewhere}/web:1")
+        digest = push_for_two_platforms(elsewhere, "web:1", orchestra)
+        put(f"{host}/here:1")
+        assert orchestra("image", "push", "-q", f"{host}/here:1")[0] == 0
+        (folder / "compose.yaml").write_text(
+            f"services:\n  web: {{image: '{elsewhere}/web:1'}}\n  too: {{image: '{elsewhere}/web:1'}}\n"
+            f"  here: {{image: '{host}/here:1', profiles: [more]}}\n"
+        )
+        reference = publish("--app", f"{host}/team/app:1")
+    images = {key: each["image"] for key, each in services(orchestra, reference, "--profile", "*").items()}
+    own = manifest(host, "team/app", images["here"].rpartition("@")[2])
+    assert own["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert images == {
+        "web": f"{host}/team/app@{digest}",
+        "too": f"{host}/team/app@{digest}",
+        "here": f"{host}/team/app@{images['here'].rpartition('@')[2]}",
+    }
+    assert orchestra("-f", reference, "pull", "-q")[0] == 0, "the other registry is gone"
+    assert os.listdir(f"{home.data}/content/ingest") == []
+
+
+def test_an_application_is_listed_for_docker(orchestra, put, folder, publish, tmp_path):
+    with running(tmp_path / "own") as host:
+        put(f"{host}/listed:1")
+        assert orchestra("image", "push", "-q", f"{host}/listed:1")[0] == 0
+        (folder / "compose.yaml").write_text(f"services: {{web: {{image: '{host}/listed:1'}}}}\n")
+        code, out, err = orchestra("publish", "--app", "--dry-run", f"{host}/team/listed")
+        assert (code, err) == (0, "")
+        assert out.splitlines()[-2:] == [
+            f"Would copy {host}/listed:1 to {host}/team/listed",
+            f"Would publish oci://{host}/team/listed:latest",
+        ]
+        revisions = tmp_path / "own/data/docker/registry/v2/repositories/team/listed/_manifests/revisions/sha256"
+        assert not revisions.exists()
+        reference = publish("--app", f"{host}/team/listed")
+        found = [manifest(host, "team/listed", f"sha256:{each.name}") for each in revisions.iterdir()]
+    (index,) = [each for each in found if "subject" in each]
+    assert index["subject"]["digest"] == reference.rpartition("@")[2]
+    assert index["artifactType"] == "application/vnd.docker.compose.project"
+    (image,) = index["manifests"]
+    assert image["annotations"] == {"org.opencontainers.image.ref.name": f"{host}/listed:1"}
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("rootfs:/", "the image of service web cannot be included: rootfs:/ is not from a registry"),
+        ("{host}/nosuch:1", "nothing was published: an image cannot be included"),
+    ],
+)
+def test_an_application_that_is_not_complete_is_not_published(host, orchestra, folder, image, told):
+    (folder / "compose.yaml").write_text(f"services: {{web: {{image: '{image.format(host=host)}'}}}}\n")
+    code, _, err = orchestra("publish", "--app", f"{host}/team/incomplete")
+    assert code == 1
+    assert told in err
+    assert orchestra("-f", f"oci://{host}/team/incomplete", "config")[0] == 15
 
 
 @pytest.mark.parametrize("name", ["../compose.yaml", "/etc/x", "a/b", "..", ""])

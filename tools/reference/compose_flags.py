@@ -15,11 +15,6 @@ from tools.reference import marks
 
 FACTS = Path(__file__).parents[2] / "tests" / "cli" / "compose-5.5.json"
 
-MISSING: dict[str, dict[str, str]] = {
-    "publish": {"--app": "Images of services are not published together with the file yet."},
-}
-"""By command, ``""`` for global options: each option that is missing, and why. This may only become shorter."""
-
 
 def options() -> dict[str, list[str]]:
     """Visible ones by command; global ones under ``compose``."""
@@ -60,6 +55,4 @@ def missing_commands() -> list[str]:
 
 
 def renew(page: str) -> str:
-    rows = [(f"`{name}`", f"`{flag}`", why) for name, flags in MISSING.items() for flag, why in flags.items()]
-    page = marks.replace(page, "missing options", marks.table(("command", "option", "why it is missing"), rows))
     return marks.replace(page, "missing commands", ", ".join(f"`{name}`" for name in missing_commands()) + ".")

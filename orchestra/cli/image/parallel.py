@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TypeVar
 
 from orchestra.cli.each import show_error
 from orchestra.cli.exit_codes import INTERRUPTED
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from orchestra.model.event import Event
     from orchestra.stacks.images.parallel import Failures
 
+T = TypeVar("T")
 
-def with_progress(invocation: Invocation, work: Callable[[Callable[[Event], None]], Failures]) -> Failures:
-    """Return the errors, by image. work: gets a function to call with each event."""
+
+def with_progress(invocation: Invocation, work: Callable[[Callable[[Event], None]], T]) -> T:
+    """Return what ``work`` does, which gets a function to call with each event."""
     try:
         with open_progress(invocation) as progress:
             return work(progress.hear)

@@ -15,6 +15,7 @@ _VERBS = {
     "check": ("Checking", "Checked"),
     "pull": ("Pulling", "Pulled"),
     "push": ("Pushing", "Pushed"),
+    "copy": ("Copying", "Copied"),
     "create": ("Creating", "Created"),
     "connect": ("Connecting", "Connected"),
     "disconnect": ("Disconnecting", "Disconnected"),

@@ -78,6 +78,19 @@ class BlobStore:
                         raise ValueError(f"{what} has {ingest.digest}")
                     ingest.name(self.path(digest))
 
+    @contextlib.contextmanager
+    def passing(self, digest: str, size: int, what: str) -> Iterator[tuple[Ingest | None, str]]:
+        """A blob that is only needed for now, and the path of its content; no ingest if it is here anyway.
+
+        If it was fetched for this, it goes at the end, but stays for the next writer if the process is killed.
+        """
+        with file_errors(what):
+            self._make()
+            with open_ingest(f"{self._path}/ingest", digest, size, self.path(digest)) as ingest:
+                yield ingest, self.path(digest) if ingest is None else ingest.path
+                if ingest is not None:
+                    ingest.discard()
+
     def add_document(self, data: bytes) -> str:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         return self.add(io.BytesIO(data), "a document", digest=digest, size=len(data))[0]

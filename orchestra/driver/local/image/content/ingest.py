@@ -25,12 +25,12 @@ CHUNK = 1 << 18
 
 
 class Ingest:
-    """size: its final size. ``offset`` bytes are there; ``resumed``: another writer left some of them."""
+    """path: of what has come, ``offset`` bytes. size: the final one. ``resumed``: another writer left some of them."""
 
     def __init__(self, file: io.FileIO, path: str, size: int) -> None:
         self._arrival = Arrival()
         self._file = file
-        self._path = path
+        self.path = path
         self.size = size
         self.offset = 0
         self._hash = hashlib.sha256()
@@ -74,13 +74,13 @@ class Ingest:
 
     def discard(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+            os.unlink(self.path)
 
     def name(self, path: str) -> None:
         """Make it appear complete."""
         # Without fsync(2) the name could survive a power failure without the content.
         os.fsync(self._file.fileno())
-        os.rename(self._path, path)
+        os.rename(self.path, path)
 
 
 @contextlib.contextmanager

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.documents.manifest import (
     DOCUMENT_LIMIT,
+    INDEX,
     INDEXES,
     MANIFEST,
+    NAME,
     Descriptor,
     parse_descriptor,
 )
@@ -138,13 +140,9 @@ def push_artifact(
     version: Version | None = None,
     *,
     insecure: bool = False,
-) -> str:
-    """The digest. version: None for 1.1, and 1.0 where the registry refuses that. Raises DriverError."""
-    place = find_place(name, access.environment)
-    if insecure:
-        place = replace(place, insecure=True)
-    with Session(access.environment, access.patience) as session:
-        repository = Repository(session, place)
+) -> Descriptor:
+    """Of its manifest. version: None for 1.1, and 1.0 where the registry refuses that. Raises DriverError."""
+    with _opened_target(name, access, insecure=insecure) as repository:
         for data in dict.fromkeys((EMPTY, *(part.data for part in parts))):
             digest = digest_of(data)
             if not repository.has_blob(digest):
@@ -159,10 +157,43 @@ def push_artifact(
             return _put(repository, name, render_manifest(kind, parts, created, Version.V1_0))
 
 
-def _put(repository: Repository, name: ImageName, manifest: bytes) -> str:
+def push_application(
+    name: ImageName,
+    kind: Kind,
+    artifact: Descriptor,
+    images: Mapping[str, Descriptor],
+    access: Access,
+    *,
+    insecure: bool = False,
+) -> str:
+    """An index of the images that belong to the artifact, which is its subject, all in the repository of ``name``.
+
+    It has no tag. images: by name. Returns its digest. Raises DriverError.
+    """
+    document = {
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "artifactType": kind.name,
+        "manifests": [_described(image, {NAME: text}) for text, image in sorted(images.items())],
+        "subject": _described(artifact),
+    }
+    data = _rendered(document)
+    with _opened_target(name, access, insecure=insecure) as repository:
+        repository.put_manifest(digest_of(data), INDEX, data)
+    return digest_of(data)
+
+
+@contextlib.contextmanager
+def _opened_target(name: ImageName, access: Access, *, insecure: bool) -> Iterator[Repository]:
+    place = find_place(name, access.environment)
+    with Session(access.environment, access.patience) as session:
+        yield Repository(session, replace(place, insecure=True) if insecure else place)
+
+
+def _put(repository: Repository, name: ImageName, manifest: bytes) -> Descriptor:
     digest = digest_of(manifest)
     repository.put_manifest(name.tag or digest, MANIFEST, manifest)
-    return digest
+    return Descriptor(MANIFEST, digest, len(manifest))
 
 
 def render_manifest(kind: Kind, parts: tuple[Part, ...], created: str, version: Version) -> bytes:
@@ -176,14 +207,24 @@ def render_manifest(kind: Kind, parts: tuple[Part, ...], created: str, version: 
         "layers": [_descriptor(part) for part in parts],
         "annotations": {"org.opencontainers.image.created": created},
     }
+    return _rendered(document)
+
+
+def _rendered(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _descriptor(part: Part) -> dict[str, object]:
-    found: dict[str, object] = {"mediaType": part.media_type, "digest": part.digest, "size": len(part.data)}
-    if part.annotations:
-        found["annotations"] = dict(part.annotations)
-    return found
+    return _described(Descriptor(part.media_type, part.digest, len(part.data)), part.annotations)
+
+
+def _described(descriptor: Descriptor, annotations: Mapping[str, str] = {}) -> dict[str, object]:
+    found: dict[str, object] = {
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+    }
+    return {**found, "annotations": dict(annotations)} if annotations else found
 
 
 def digest_of(data: bytes) -> str:
