@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 import urllib.request
 
 import pytest
@@ -203,6 +205,14 @@ def test_an_image_is_no_stack(host, orchestra, put, folder):
     assert "is not of type application/vnd.docker.compose.project" in err
 
 
+def tar_of(tmp_path, name):
+    (tmp_path / name).write_text(name)
+    with io.BytesIO() as data:
+        with tarfile.open(fileobj=data, mode="w") as archive:
+            archive.add(tmp_path / name, name)
+        return data.getvalue()
+
+
 def push_for_two_platforms(host, name, orchestra):
     """An index of two manifests that share their layer; the digest."""
     from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST
@@ -234,8 +244,9 @@ def push_for_two_platforms(host, name, orchestra):
 
 def test_an_application_brings_its_images(host, orchestra, put, folder, publish, tmp_path, home):
     with running(tmp_path / "elsewhere") as elsewhere:
-        put(f"{elsewhere}/web:1")
+        put(f"{elsewhere}/web:1", tar_of(tmp_path, "only-of-web"))
         digest = push_for_two_platforms(elsewhere, "web:1", orchestra)
+        assert orchestra("image", "rm", f"{elsewhere}/web:1")[0] == 0
         put(f"{host}/here:1")
         assert orchestra("image", "push", "-q", f"{host}/here:1")[0] == 0
         (folder / "compose.yaml").write_text(
