@@ -214,6 +214,8 @@ def _health(encoded: Encoded) -> Health:
 
 def _row(container: Encoded, *, restarts: bool = False, next_run: float = 0.0) -> ContainerRow:
     status = container["status"]
+    if before := status.get("before"):  # it is seen as it was, until a command asks for it
+        status = {"kind": "Exited", **before}
     return ContainerRow(
         name=container["name"],
         service=container["service"],

@@ -77,11 +77,12 @@ volumes: {{named: {{}}}}
     after = stack.containers()
     assert {name: row["State"] for name, row in after.items()} == {
         "db": "running",
-        "idle": "created",
+        "idle": "exited",
         "job": "exited",
         "once": "exited",
     }
     assert after["job"]["Status"].startswith("Exited (0)")
+    assert after["idle"]["Status"].startswith("Exited (137)")
     assert {name: row["ID"] for name, row in after.items()} == {name: row["ID"] for name, row in before.items()}
     assert after["db"]["Ports"] == before["db"]["Ports"]
     assert within(stack, "db", "cat", *places) == "kept\n" * 3
@@ -90,7 +91,7 @@ volumes: {{named: {{}}}}
     assert stack.states()["once"] == "running"
     log = stack.home / "data/snapshots/containers/stack/stack-job-1/fs/log"
     eventually(lambda: log.read_text() == "ran\nran\n")
-    assert stack.states()["idle"] == "created"
+    assert stack.states()["idle"] == "exited"
     stack.run("start", "idle")
     assert stack.states()["idle"] == "running"
     assert stack.containers()["idle"]["ID"] == before["idle"]["ID"]

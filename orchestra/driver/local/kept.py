@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.image.tree import is_same_tree
-from orchestra.driver.local.look import HOOKS, START, STOP, of_run
+from orchestra.driver.local.look import BEFORE, HOOKS, START, STOP, of_run
 from orchestra.driver.local.record import ContainerRecord, load_record, sound, store_record
 from orchestra.linux import private_files
 from orchestra.linux.durability import store_durably
@@ -33,13 +33,14 @@ EXIT = "exit.json"
 class Kept(Record):
     """boot: of the machine, when this was written. files: by name, those that a restored container gets.
 
-    began_at: of a run that had not ended by itself, 0 if there was none.
+    began_at: of a run that had not ended by itself, 0 if there was none; ended: how it did, if it was stopped.
     """
 
     boot: str
     record: ContainerRecord
     files: Mapping[str, Mapping[str, Any]] = {}
     began_at: float = 0.0
+    ended: Mapping[str, Any] = {}
 
     def fits(self, spec: ContainerSpec, image_digest: str) -> bool:
         """Whether the container was made from this definition and image."""
@@ -64,13 +65,16 @@ def find_kept(directory: str) -> Kept | None:
         record,
         files={name: content for name in copied if (content := files.load_sound(name))},
         began_at=0.0 if keeps_end else began_at,
+        ended={} if keeps_end else ended,
     )
 
 
 def announce(kept: Kept, directory: str) -> None:
-    """Make the directory of a container that is yet to be made whole: it is seen, and can be removed."""
+    """Make the directory of a container that is yet to be made whole: it is seen as ended, and can be removed."""
     private_files.make_directories(directory)
     record = kept.record
+    if last := kept.ended or kept.files.get(EXIT) or _cut_off(kept):
+        ContainerDirectory(directory).store(BEFORE, dict(last))
     store_record(directory, replace(record, container=replace(record.container, config_hash="")))
 
 
@@ -84,9 +88,16 @@ def restore(kept: Kept, directory: str) -> None:
     files = ContainerDirectory(directory)
     for name, content in kept.files.items():
         files.store(name, dict(content))
-    if kept.began_at:
-        moments = {"started_at": kept.began_at, "finished_at": max(kept.began_at, booted_at())}
-        files.store(EXIT, {"exit_code": None, "oom_killed": False, **moments})
+    if end := _cut_off(kept):
+        files.store(EXIT, end)
+
+
+def _cut_off(kept: Kept) -> dict[str, Any]:
+    """The end of a run that the reboot has ended, at the latest; empty if there was none."""
+    if not kept.began_at:
+        return {}
+    moments = {"started_at": kept.began_at, "finished_at": max(kept.began_at, booted_at())}
+    return {"exit_code": None, "oom_killed": False, **moments}
 
 
 def kept_names(stack_home: StackHome) -> list[str]:

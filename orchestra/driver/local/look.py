@@ -10,6 +10,7 @@ Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``
     hooks.json       {"done"}: how many post_start hooks have succeeded since a command last started it
     pause.json       {"started_at"} of the run that was asked to stand still, written before it does
     health.json      {"started_at", "health", "log"}: what probes of the run that began then have shown, and these
+    before.json      how the last run before a reboot ended, of a container that is yet to be made whole
     network.json     its attachment, see ``net.attachment``
 """
 
@@ -35,6 +36,7 @@ STOP = "stop.json"
 PAUSE = "pause.json"
 HOOKS = "hooks.json"
 HEALTH = "health.json"
+BEFORE = "before.json"
 NETWORK = "network.json"
 
 ANY = "0.0.0.0"
@@ -96,6 +98,8 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
         ports = [_port(row) for row in attachment.get("ports", ())]
     except (LookupError, TypeError, AttributeError) as error:
         raise DamagedFile(files.file(NETWORK), f"{error!r}") from error
+    if status["kind"] == "Created" and not container["config_hash"] and (before := files.load_sound(BEFORE)):
+        status["before"] = before
     start = files.load_sound(START)
     # One that gives up its network still says which networks it was made for.
     connected = {"networks": list(endpoints), "endpoints": endpoints, "left": attachment.get("left", {})}
