@@ -11,7 +11,7 @@ from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.sizes import describe_size
 from orchestra.cli.render.template import check_format, is_table, render_rows
 from orchestra.cli.template.values import Lazy, Method
-from orchestra.cli.warnings import tell_what_there_is, warn_of_edit
+from orchestra.cli.warnings import tell_what_there_is, warn_of_edit, warn_of_paused_updates
 from orchestra.model.health import HealthStatus
 from orchestra.model.names import short_id
 from orchestra.stacks.details import Details
@@ -49,6 +49,10 @@ def run(invocation: Invocation) -> int:
         text = render_rows(values["format"], HEADINGS, rows)
     sys.stdout.write(text)
     warn_of_edit(result.refused)
+    warn_of_paused_updates(result.paused)
+    if result.enabled and sys.stdout.isatty() and sys.stderr.isatty():  # of no use to scripts
+        sys.stdout.flush()
+        print("note: the stack comes back at boot; orchestra disable ends that", file=sys.stderr)
     return 0
 
 

@@ -68,6 +68,8 @@ def render(result: StatusResult, now: float, width: int | None = None) -> str:
         lines.append(f"orphans, which no service declares: {', '.join(found.orphans)}")
     if not result.supervised and found.verdict is not Verdict.DOWN:
         lines.append("no supervisor is running, so nothing is restarted: orchestra up starts one")
+    if result.enabled:
+        lines.append("boot: the stack comes back")
     if result.followed is not None:
         lines += _following(result, now)
     return "".join(f"{line}\n" for line in lines)
@@ -95,6 +97,7 @@ def _to_data(result: StatusResult, code: int) -> dict[str, object]:
         "supervised": result.supervised,
         "services": [fields(each) for each in found.services],
         "orphans": found.orphans,
+        "enabled": result.enabled,
         "followed_since": result.followed,
         "edit": edit and {**fields(edit), "location": edit.location and fields(edit.location)},
     }

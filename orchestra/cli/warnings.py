@@ -8,7 +8,7 @@ from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestra.cli.invocation import Invocation
     from orchestra.errors import Diagnostic
@@ -53,6 +53,14 @@ def warn_of_edit(edit: Edit | None) -> None:
     """Show why the last edit of files that are followed was not applied."""
     if edit is not None:
         print(f"warning: the last edit was not applied: {visible(edit.place + edit.error)}", file=sys.stderr)
+
+
+def warn_of_paused_updates(paused: Mapping[str, str]) -> None:
+    """Show why, by service, and what can be done."""
+    for service, reason in paused.items():
+        print(f"warning: the update of {visible(service)} is paused: {visible(reason)}", file=sys.stderr)
+    if paused:
+        print("  hint: run orchestra up to try again, or orchestra rollback to go back", file=sys.stderr)
 
 
 def tell_of_root(invocation: Invocation, context: Context) -> None:

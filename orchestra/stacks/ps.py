@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from orchestra.errors import UserError
 from orchestra.record import Record
+from orchestra.stacks.boot.unit import HOME, is_enabled
 from orchestra.stacks.containers import ContainerRow, Seen, find_stack, ignore, look_at_containers, survey
 from orchestra.stacks.following.find import refused_edit
+from orchestra.stacks.paused_updates import paused_updates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestra.model.edit import Edit
     from orchestra.stacks.context import Context
@@ -33,11 +35,15 @@ class PsOptions(Record):
 
 
 class PsResult(Record):
-    """refused: the last edit of files that are followed, if it was not applied."""
+    """refused: the last edit of files that are followed, if it was not applied. paused: why updates of services are, by
+    service. enabled: the stack comes back at boot.
+    """
 
     stack: str
     containers: list[ContainerRow]
     refused: Edit | None = None
+    paused: Mapping[str, str] = {}
+    enabled: bool = False
 
 
 def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = ignore) -> PsResult:
@@ -57,7 +63,8 @@ def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = igno
         return options.orphans or known.services is None or row.service in known.services
 
     rows = [each for each in there if each.state in states and is_wanted(each)]
-    return PsResult(known.stack, rows, refused_edit(context, known.stack))
+    refused, paused = refused_edit(context, known.stack), paused_updates(context.home.stack(known.stack))
+    return PsResult(known.stack, rows, refused, paused, is_enabled(known.stack, context.environment.get(HOME)))
 
 
 def chosen_states(options: PsOptions) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from orchestra.model.observation import ObserveResult
 from orchestra.model.request import ObserveRequest
 from orchestra.plan.standing import ServiceStanding, StackStanding, Verdict, standing
 from orchestra.record import Record, replace
+from orchestra.stacks.boot.unit import HOME, is_enabled
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.following.find import following_of
 
@@ -22,7 +23,7 @@ __all__ = ["ServiceStanding", "StatusResult", "Verdict", "status"]
 class StatusResult(Record):
     """supervised: a supervisor runs. followed: Unix time since when the files are followed, None if they are not.
 
-    edit: what came of the last edit of files that are followed; None if there was none.
+    edit: what came of the last edit of files that are followed; None if there was none. enabled: it comes back at boot.
     """
 
     stack: str
@@ -30,6 +31,7 @@ class StatusResult(Record):
     supervised: bool
     followed: float | None = None
     edit: Edit | None = None
+    enabled: bool = False
 
 
 def status(context: Context) -> StatusResult:
@@ -44,6 +46,7 @@ def status(context: Context) -> StatusResult:
 
         seen = look_as_it_is(context.home, stack, context.driver)
     found = standing(seen.desired, replace(seen.observed, failures=seen.failures), time.time())
+    result = StatusResult(stack, found, supervised, enabled=is_enabled(stack, context.environment.get(HOME)))
     if following is None:
-        return StatusResult(stack, found, supervised)
-    return StatusResult(stack, found, supervised, following.follow.at, following.edit)
+        return result
+    return replace(result, followed=following.follow.at, edit=following.edit)

@@ -46,6 +46,21 @@ def test_what_is_just_being_started_again_is_not_left_out(orchestra, by_hand):
     assert (row["State"], row["Status"]) == ("restarting", "Restarting")
 
 
+def test_a_paused_update_is_told_on_standard_error(orchestra, by_hand):
+    failed = {"at": 5.0, "reason": "s-web-1 exited (1)"}
+    by_hand.want(
+        containers=[{"name": "s-web-1", "service": "web"}],
+        failing={"web": {"ending": "paused", **failed}, "db": {"ending": "rolled back", **failed}},
+    )
+    name = by_hand.create("web")
+    code, out, err = orchestra("-p", "s", "ps", "-a", "--format", "{{.Name}}")
+    assert (code, out) == (0, f"{name}\n")
+    assert err.splitlines() == [
+        "warning: the update of web is paused: s-web-1 exited (1)",
+        "  hint: run orchestra up to try again, or orchestra rollback to go back",
+    ]
+
+
 @pytest.mark.parametrize("command", ["ps", "logs", "images"])
 def test_damage_is_reported_before_a_service_is_refused(orchestra, by_hand, command):
     name = by_hand.create("web")

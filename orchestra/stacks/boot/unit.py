@@ -83,6 +83,12 @@ def enabled_stacks(home: str | None, units: str = UNITS) -> frozenset[str]:
     return frozenset(stack for stack in named if is_for(load(stack, units), home))
 
 
+def is_enabled(stack: str, home: str | None, units: str = UNITS) -> bool:
+    """Whether this stack comes back at boot; home: as in ``enabled_stacks``."""
+    linked = os.path.lexists(f"{units}/{TARGET}.wants/{unit_name(stack)}")
+    return linked and is_for(load(stack, units), home)
+
+
 def load(stack: str, units: str = UNITS) -> str:
     """The text of the stack's unit; empty if there is none that ``render`` made."""
     try:

@@ -18,6 +18,7 @@ from orchestra.stacks.boot.unit import (
     Unit,
     directories_of,
     enabled_stacks,
+    is_enabled,
     program_of,
     recovery,
     render,
@@ -82,6 +83,7 @@ def test_a_stack_is_enabled_by_a_unit_of_its_home(tmp_path):
     assert enabled_stacks(STRANGE.environment["ORCHESTRA_HOME"], units) == {"odd_1-x"}
     assert enabled_stacks("/elsewhere", units) == frozenset()
     assert enabled_stacks(None, f"{units}/missing") == frozenset()
+    assert [is_enabled(stack, None, units) for stack in ("shop", "odd_1-x", "hand", "nosuch")] == [True] + [False] * 3
 
 
 def test_directories_below_others_are_left_out():
