@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from orchestra.driver import Part
 from orchestra.model.request import DownRequest
 from orchestra.model.result import DownResult
 from orchestra.record import Record
@@ -38,7 +39,15 @@ def find_stack_for_down(context: Context, options: DownOptions) -> tuple[Known, 
     """The stack, and whether anything of it may exist. Raises the errors of a load, and EnvironmentLack."""
     context.need_root("down")
     known = find_stack(context)
-    return known, exists(context, known.stack) or options.volumes
+    return known, exists(context, known.stack) or options.volumes or _are_there_remains(context, known.stack)
+
+
+def _are_there_remains(context: Context, stack: str) -> bool:
+    if not context.offers(Part.FILES):
+        return False
+    from orchestra.driver.local.strays import are_there_remains
+
+    return are_there_remains(context.home, stack)
 
 
 def images_to_remove(context: Context, known: Known, options: DownOptions) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,21 @@ def test_a_dead_stack_goes_without_a_trace_but_for_volumes_and_logs(write_stack,
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
     stack.run("up", "-d")
     assert stack.run("exec", "-T", "web", "cat", "/kept/file").stdout == "treasure\n"
+
+
+def test_down_ends_what_runs_although_its_directories_were_removed_by_hand(write_stack):
+    stack = write_stack('services: {web: {image: "rootfs:BUSYBOX", command: [sleep, infinity], init: true}}\n')
+    stack.run("up", "-d")
+    (container,) = (stack.home / "run/stacks/stack/containers").iterdir()
+    pid = state(str(container)).pid
+    kill_all(stack)
+    for root in ("run", "data"):
+        shutil.rmtree(stack.home / root / "stacks/stack")
+    told = stack.run("down").stderr
+    assert "Network stack_default Removed" in told
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
+    assert not (stack.home / "run/netns").exists()
+    assert "No resource found" in stack.run("down").stderr
 
 
 def test_living_stacks_and_other_homes_are_left_alone(write_stack):

@@ -38,6 +38,15 @@ def find_strays(home: Home, stack: str) -> list[str]:
     return sorted(groups - _recorded(home, stack)) if groups else []
 
 
+def are_there_remains(home: Home, stack: str) -> bool:
+    """Whether the stack has containers or networks although its directories were removed by hand."""
+    from orchestra.driver.local.net import lease_file
+
+    if find_strays(home, stack):
+        return True
+    return any(lease.stack == stack for lease in lease_file.load(home).networks.values())
+
+
 def end_strays(home: Home, stack: str) -> None:
     """Kill them, and remove their groups, network namespaces and addresses. Raises OSError or DriverError."""
     for container_id in find_strays(home, stack):
