@@ -17,6 +17,7 @@ Anything else that escapes is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 
@@ -112,3 +113,11 @@ class StillInUse(TemporaryError):
 
 class FatalError(DriverError):
     """The same call fails again until the file or the machine changes: ``up`` ends with it."""
+
+
+def describe(error: OSError) -> str:
+    """``PATH: No such file or directory``, without Python's number."""
+    if error.filename is None or error.strerror is None:
+        return error.strerror or str(error)
+    paths = [os.fsdecode(each) for each in (error.filename, error.filename2) if isinstance(each, (str, bytes))]
+    return f"{' -> '.join(paths) or error.filename}: {error.strerror}"

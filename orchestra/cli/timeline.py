@@ -10,7 +10,6 @@ from orchestra.cli.moments import parse_seconds
 from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.timeline import render_html, render_svg, render_text, to_data
 from orchestra.stacks.timeline import timeline
-from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +28,6 @@ def run(invocation: Invocation) -> int:
         case "html":
             text = render_html(found)
         case _:
-            text = visible(render_text(found, output_width() or 100, colors=invocation.colors(sys.stdout)), lines=True)
+            text = render_text(found, output_width() or 100, colors=invocation.colors(sys.stdout))
     sys.stdout.write(text)
     return 0

@@ -6,6 +6,7 @@ import sys
 import time
 from functools import partial
 
+from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.warnings import tell_what_there_is
 from orchestra.stacks.top import top
 from orchestra.visible import visible
@@ -21,18 +22,20 @@ if TYPE_CHECKING:
 HEADER = ("SERVICE", "#", "UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD")
 GAP, NARROWEST = 2, 4
 """Width of a column in Docker Compose's table of processes."""
+EXPENDABLE = ("C", "TTY", "PPID", "STIME", "TIME")
+"""Columns to leave out on a narrow terminal, the first one first."""
 DAY = 86400
 
 
 def run(invocation: Invocation) -> int:
     context = invocation.context
     found = top(context, invocation.values["services"], partial(tell_what_there_is, invocation, context))
-    sys.stdout.write(render(found, time.time()))
+    sys.stdout.write(render(found, time.time(), output_width()))
     return 0
 
 
-def render(containers: Sequence[ContainerProcesses], now: float) -> str:
-    """now: Unix time. Empty, without a header, if there are no processes."""
+def render(containers: Sequence[ContainerProcesses], now: float, width: int | None = None) -> str:
+    """now: Unix time. width: of the terminal, in columns. Empty, without a header, if there are no processes."""
     users: dict[int, str] = {}
     rows = [
         (container.service, str(container.index), *_cells(process, now, users))
@@ -43,6 +46,8 @@ def render(containers: Sequence[ContainerProcesses], now: float) -> str:
         return ""
     table = [[visible(cell) for cell in row] for row in (HEADER, *rows)]
     widths = [max(NARROWEST, *(len(row[column]) + GAP for row in table)) for column in range(len(HEADER) - 1)]
+    if width is not None and any(sum(widths) + len(row[-1]) > width for row in table):
+        return render_columns(HEADER, rows, width=width, expendable=EXPENDABLE)
     return "".join(
         "".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) + "\n" for row in table
     )

@@ -122,3 +122,18 @@ def test_events_show_what_they_quote():
     health = Health(HealthStatus.UNHEALTHY, output=f"{HOSTILE}\nmore")
     assert is_harmless(render_event(HealthEvent(0.0, "c", "", health)))
     assert json.dumps(HOSTILE).isascii()
+
+
+def test_an_error_of_the_system_has_its_path_and_no_number():
+    missing = FileNotFoundError(2, "No such file or directory", "/x")
+    assert render_error(missing, color=False) == "error: /x: No such file or directory\n"
+    assert render_error(OSError("odd"), color=False) == "error: odd\n"
+    assert render_error(OSError(18, "Invalid cross-device link", "/x", None, "/y"), color=False).startswith(
+        "error: /x -> /y: "
+    )
+
+
+def test_a_user_who_may_not_is_told_who_may(monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    told = render_error(PermissionError(13, "Permission denied", "/x"), color=False)
+    assert told == "error: /x: Permission denied\n  hint: run it as the owner of /x, or with sudo\n"

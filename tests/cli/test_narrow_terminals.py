@@ -15,11 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestra.cli.doctor import render as render_doctor
 from orchestra.cli.ps import render
 from orchestra.cli.render.columns import render_columns
 from orchestra.cli.render.narrow import wrap
+from orchestra.cli.top import render as render_top
+from orchestra.linux.process_table import ProcessRow
 from orchestra.model.health import Health, HealthStatus
 from orchestra.stacks.containers import ContainerRow
+from orchestra.stacks.doctor import Fact, State
+from orchestra.stacks.top import ContainerProcesses
 
 NOW = 1000.0
 AS_ASKED = {"quiet": False, "only_services": False, "format": "table", "no_trunc": False}
@@ -53,6 +58,25 @@ CONTAINERS = (
         oom_killed=True,
     ),
 )
+
+
+def test_top_leaves_out_what_matters_least():
+    row = ProcessRow(4711, 4710, 0, NOW, 1.0, "", "postgres: checkpointer process of the main cluster")
+    found = [ContainerProcesses("database", 1, [row])]
+    assert max(map(len, render_top(found, NOW).splitlines())) > 60
+    text = render_top(found, NOW, 60)
+    assert max(map(len, text.splitlines())) <= 60
+    assert "4711" in text
+    assert "Not shown in 60 columns: C, TTY" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_facts_of_the_machine_are_folded_below_each_other(width):
+    words = "off; turned on for single interfaces while a network needs it"
+    facts = [Fact("ip_forward", State.LIMITED, words, cost=words, remedy=words), Fact("pidfd", State.OK)]
+    lines = render_doctor(facts, runs=True, color=False, columns=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines[:-2]).split()) == f"limited ip_forward {words} cost: {words} do: {words} ok pidfd"
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from orchestra.errors import Diagnostic, FileError, OrchestraError, Span
+from orchestra.errors import Diagnostic, FileError, OrchestraError, Span, describe
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -26,7 +26,9 @@ def render_error(error: OrchestraError | OSError, color: bool) -> str:
     if isinstance(error, OrchestraError):
         message, hint = error.message, error.hint
     else:
-        message, hint = str(error), getattr(error, "hint", "")
+        message, hint = describe(error), getattr(error, "hint", "")
+        if isinstance(error, PermissionError) and not hint and os.geteuid() != 0:
+            hint = f"run it as the owner of {error.filename or 'the file'}, or with sudo"
     text = f"{_paint('error:', _RED, color)} {visible(message, lines=True)}\n"
     return text + (f"  {_paint('hint:', _CYAN, color)} {visible(hint, lines=True)}\n" if hint else "")
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 
-from orchestra.errors import UserError
+from orchestra.errors import FatalError, UserError
 from orchestra.record import Record
 from orchestra.stacks.images.library import open_library, reference_key
 
@@ -68,7 +68,7 @@ def save_images(
 ) -> None:
     """Write one archive of all, for ``load`` and others. Opens the output once all images have been found.
 
-    Raises UserError for an image that does not exist.
+    Raises UserError for an image that does not exist, and BrokenPipeError.
     """
     from orchestra.driver.local.image.archives.saving import write_archive
 
@@ -77,7 +77,12 @@ def save_images(
         items = [library.find(text) for text in references]
         named = [item.entry.reference == reference_key(text) for item, text in zip(items, references, strict=True)]
         with open_output() as output:
-            write_archive(library.content, list(zip(items, named, strict=True)), output)
+            try:
+                write_archive(library.content, list(zip(items, named, strict=True)), output)
+            except FatalError as error:
+                if isinstance(error.__cause__, BrokenPipeError):
+                    raise error.__cause__ from None  # nothing is wrong: the reader has seen enough
+                raise
 
 
 def import_image(context: Context, archive: io.BufferedReader, what: str, options: ImportOptions) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 from typing import TYPE_CHECKING
 
-from orchestra.errors import FatalError, TemporaryError
+from orchestra.errors import FatalError, TemporaryError, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,4 +33,4 @@ def file_errors(what: str) -> Iterator[None]:
     except OSError as error:
         number = error.errno or 0
         kind = TemporaryError if number in TEMPORARY else FatalError
-        raise kind(f"{what}: {error}", hint=HINTS.get(number, "")) from error
+        raise kind(f"{what}: {describe(error)}", hint=HINTS.get(number, "")) from error
