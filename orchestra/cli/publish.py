@@ -41,7 +41,7 @@ def run(invocation: Invocation) -> int:
             show_error(invocation, error, image)
     copied = None
     if options.app:
-        copied, failures = with_progress(invocation, partial(copy_images, context, found))
+        copied, failures = with_progress(invocation, partial(copy_images, context, found, options))
         for image, error in failures.items():
             show_error(invocation, error, image)
         if failures:

@@ -221,9 +221,9 @@ class Server:
                 await outbox.send(answer)
 
     async def _answer(self, request: Message, handler: Handler) -> Message:
-        limit = request["parallel"] if request["op"] in ACTING else 0
+        limit = request.get("parallel", 0) if request["op"] in ACTING else 0
         try:
-            with self._engine.at_most(limit) if limit else nullcontext():
+            with self._engine.at_most(limit) if isinstance(limit, int) and limit > 0 else nullcontext():
                 return {"result": await handler(request)}
         except OrchestraError as error:
             return wire.describe_error(error)

@@ -96,7 +96,9 @@ def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) ->
     return push(everything, PushOptions(found.built), hear) if found.built else {}
 
 
-def copy_images(context: Context, found: Draft, hear: Callable[[Event], None]) -> tuple[Copied, Failures]:
+def copy_images(
+    context: Context, found: Draft, options: PublishOptions, hear: Callable[[Event], None]
+) -> tuple[Copied, Failures]:
     """Copy the images of all services into the repository of the stack. Return what is there, and the errors."""
     from functools import partial
 
@@ -109,7 +111,7 @@ def copy_images(context: Context, found: Draft, hear: Callable[[Event], None]) -
     copied: dict[str, Descriptor] = {}
 
     def copy(image: str) -> None:
-        copied[image] = copy_image(parse_name(image), found.name, content, access)
+        copied[image] = copy_image(parse_name(image), found.name, content, access, insecure=options.insecure_registry)
 
     jobs = {image: partial(copy, image) for image in sorted(set(found.images.values()))}
     return copied, in_parallel("copy", jobs, hear, at_once=context.parallel)

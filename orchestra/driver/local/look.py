@@ -98,8 +98,10 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
         ports = [_port(row) for row in attachment.get("ports", ())]
     except (LookupError, TypeError, AttributeError) as error:
         raise DamagedFile(files.file(NETWORK), f"{error!r}") from error
-    if status["kind"] == "Created" and not container["config_hash"] and (before := files.load_sound(BEFORE)):
-        status["before"] = before
+    if status["kind"] == "Created" and not container["config_hash"]:
+        before = files.load_sound(BEFORE)
+        if isinstance(before.get("finished_at"), (int, float)):
+            status["before"] = before
     start = files.load_sound(START)
     # One that gives up its network still says which networks it was made for.
     connected = {"networks": list(endpoints), "endpoints": endpoints, "left": attachment.get("left", {})}

@@ -36,7 +36,7 @@ from orchestra.model.document import (
     parse_document,
     text,
 )
-from orchestra.record import Record, replace
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,9 +185,8 @@ def push_application(
 
 @contextlib.contextmanager
 def _opened_target(name: ImageName, access: Access, *, insecure: bool) -> Iterator[Repository]:
-    place = find_place(name, access.environment)
     with Session(access.environment, access.patience) as session:
-        yield Repository(session, replace(place, insecure=True) if insecure else place)
+        yield Repository(session, find_place(name, access.environment, insecure=insecure))
 
 
 def _put(repository: Repository, name: ImageName, manifest: bytes) -> Descriptor:

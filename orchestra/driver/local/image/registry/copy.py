@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.registry import Access
 
 
-def copy_image(name: ImageName, to: ImageName, content: ContentStore, access: Access) -> Descriptor:
+def copy_image(
+    name: ImageName, to: ImageName, content: ContentStore, access: Access, *, insecure: bool = False
+) -> Descriptor:
     """Return what ``name`` means, once the repository of ``to`` has all of it, by digest. Raises DriverError."""
     with Session(access.environment, access.patience) as session:
-        return _Copy(session, name, Repository(session, find_place(to, access.environment)), content).run()
+        target = Repository(session, find_place(to, access.environment, insecure=insecure))
+        return _Copy(session, name, target, content).run()
 
 
 class _Copy:

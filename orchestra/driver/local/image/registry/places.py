@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.naming.name import ImageName, endpoint_of
 from orchestra.errors import FatalError
-from orchestra.record import Record
+from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,9 +54,10 @@ def find_places(name: ImageName, environment: Mapping[str, str]) -> tuple[Place,
     return (*places, _own(name, table))
 
 
-def find_place(name: ImageName, environment: Mapping[str, str]) -> Place:
-    """Where to push to: never a mirror."""
-    return find_places(name, environment)[-1]
+def find_place(name: ImageName, environment: Mapping[str, str], *, insecure: bool = False) -> Place:
+    """Where to push to: never a mirror. insecure: whatever the settings say."""
+    place = find_places(name, environment)[-1]
+    return replace(place, insecure=True) if insecure else place
 
 
 def certificate_directories(host: str, environment: Mapping[str, str]) -> tuple[str, ...]:
