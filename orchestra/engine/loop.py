@@ -136,7 +136,10 @@ class Engine:
 
     @contextmanager
     def at_most(self, count: int) -> Iterator[None]:
-        """Meanwhile, have at most this many actions under way at once, 1 or more. The lowest limit holds."""
+        """Meanwhile, have at most this many actions under way at once, 1 or more. The lowest limit holds.
+
+        Actions that have begun before are not counted.
+        """
         self._bounds.append(count)
         self._bound.total_tokens = min(self._bounds)
         try:
@@ -289,7 +292,8 @@ class Engine:
         service = self._service_of(action.resource)
         mark = self._view.mark()
         with flight.scope:
-            async with self._bound, self._limiters.get(type(action)) or nullcontext():
+            bound = self._bound if self._bounds else nullcontext()
+            async with bound, self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed even though the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 flight.began_at = self.now()
