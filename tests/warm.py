@@ -22,6 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -308,22 +309,79 @@ def import_all() -> None:
             importlib.import_module(module.name)
 
 
-SAMPLE = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples/stacks/limits/compose.yaml"
-)
+SAMPLE = """
+services:
+  web:
+    image: app
+    depends_on: [job]
+    healthcheck: {test: [CMD, "true"], interval: 1s}
+    ports: ["80"]
+    volumes: ["data:/data"]
+  job: {image: app, command: [sleep, infinity]}
+volumes: {data: {}}
+"""
 
 
 def prepare() -> None:
-    """What every command and every supervisor does once: import what is imported late, and look at types."""
+    """What every command and every supervisor does once: import what is imported late, look at types, compile filters.
+
+    The interpreter also adapts itself to code that has run; what it writes for that is shared by all that are forked.
+    """
+    from orchestra.compose import LoadRequest, load
+    from orchestra.driver.local.bundle.capability import DEFAULT
+    from orchestra.driver.local.bundle.seccomp import render_default_profile
+    from orchestra.driver.local.confinement import compile_filter
+    from orchestra.linux.security import libseccomp
+    from orchestra.model import codec
+
+    if libseccomp.is_installed():
+        compile_filter(render_default_profile(frozenset(DEFAULT), os.uname().machine))
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home, "compose.yaml")
+        file.write_text(SAMPLE)
+        loaded = load(LoadRequest(environment={}, working_directory=home, files=(str(file),), project_name="rehearsal"))
+        rehearse(home, json.dumps(codec.encode(loaded.desired)).encode())
+
+
+def rehearse(home: str, desired: bytes) -> None:
+    """Bring a stack up and down in a world that is not real, with a supervisor and a client in this process."""
+    import anyio
     import anyio.to_thread
 
-    from orchestra.compose import LoadRequest, load
-    from orchestra.model import codec
-    from orchestra.model.desired import Desired
+    from orchestra.control.client import Client
+    from orchestra.control.host import Host
+    from orchestra.driver import open_driver
+    from orchestra.home import Home
+    from orchestra.linux import unix_socket
+    from orchestra.model.request import Changes, DownRequest, UpRequest
+    from orchestra.model.result import DownResult, UpResult
 
-    anyio.run(anyio.to_thread.run_sync, int)
-    loaded = load(LoadRequest(environment={}, working_directory="/", files=(SAMPLE,)))
-    codec.decode(Desired, codec.encode(loaded.desired))
+    place = Home(f"{home}/data", f"{home}/run")
+    here = place.stack("rehearsal")
+    for path in (here.run, here.data):
+        os.makedirs(path)
+
+    async def supervise(control: socket.socket) -> None:
+        """One that finds nothing to do ends, and is started again when somebody connects."""
+        driver = open_driver("fake", place, here.name)
+        while True:
+            await anyio.wait_readable(control)
+            with control.dup() as listening:
+                await Host(here, driver, driver_name="fake").run(listening)
+
+    async def live() -> None:
+        with unix_socket.listen(here.control_socket) as control:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(supervise, control)
+                await anyio.to_thread.run_sync(ask)
+                tasks.cancel_scope.cancel()
+
+    def ask() -> None:
+        client = Client(here, "fake")
+        client.ask(UpResult, UpRequest(Changes()), desired=desired)
+        client.ask(DownResult, DownRequest())
+
+    anyio.run(live)
 
 
 def main() -> None:
