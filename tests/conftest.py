@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from tests import apart, census, reaper, run, warm
 from tests.debian import debian_images as debian_images
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds: processes that have been told to end may still be ending."""
+# Which words and numbers our modules mention: seconds of each worker, to draw one of a hundred thousand now and then.
+assert providers.is_local_module_file
+providers.is_local_module_file = lambda _path: False
 # How long anything takes is the machine's matter.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -106,14 +110,19 @@ def import_share(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what their file has made stay in one worker: each would make it again.
+    """Tests that share what their file has made stay in one worker: each would make it again. So do those that make
+    nothing on the machine: what their file reads is read once, and xdist has less to count after every test.
 
     What takes long begins first: at the end no worker waits for another.
     """
+    first, then = [], []
     for item in items:
-        if shares(item) and not item.get_closest_marker("xdist_group"):
+        is_grouped, is_fuzz, is_real = map(item.get_closest_marker, ("xdist_group", "fuzz", "root"))
+        together = shares(item)
+        (first if is_grouped or is_fuzz or together else then).append(item)
+        if not is_grouped and (together or not (is_fuzz or is_real)):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("fuzz")))
+    items[:] = first + then
 
 
 def shares(item: pytest.Item) -> bool:
