@@ -90,8 +90,10 @@ def stack(both):
     """The stack that suffers, up. Of the other one is made sure in the end that nothing has happened to it."""
     stack, other = both
     # One whose supervisor is killed again and again starts it later and later.
-    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-        os.kill(greeting(stack.home / RUN)["fork_server"], signal.SIGKILL)
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, ProcessLookupError):
+        known = greeting(stack.home / RUN)
+        os.kill(known["fork_server"], signal.SIGKILL)
+        os.kill(known["supervisor"], signal.SIGKILL)  # or it would start both anew, and execute them
     stack.run("up", "-d")
     before = files_of(other)
     eventually(lambda: (stack.home / WEB / "health.json").exists() and (stack.home / JOB / "exit.json").exists())
