@@ -75,9 +75,12 @@ def follow(text, shell, patience=PATIENCE):
 
 def look(shell, command, output, patience):
     deadline = time.monotonic() + patience
-    while not is_shown(output, (done := shell.run(command)).output) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return done
+    while True:
+        asked = time.monotonic()
+        done = shell.run(command)
+        if is_shown(output, done.output) or time.monotonic() > deadline:
+            return done
+        time.sleep(max(0.05, time.monotonic() - asked))
 
 
 def difference(expected, actual):

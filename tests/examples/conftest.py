@@ -39,7 +39,7 @@ STACKS = Path(__file__).parent.parent.parent / "examples" / "stacks"
 def eventually(question, seconds=30.0):
     """The first true answer. ``OSError`` and ``ValueError`` mean "not yet"; fails with the last of them.
 
-    A question may be a whole command. It pauses for as long as the last one took, or all workers would be busy asking.
+    A question may be a whole command. It pauses twice as long as the last took, or all workers would be busy asking.
     """
     deadline = time.monotonic() + seconds
     last = None
@@ -49,7 +49,7 @@ def eventually(question, seconds=30.0):
                 return answer
         except (OSError, ValueError) as error:
             last = error
-        time.sleep(max(0.02, time.monotonic() - asked))
+        time.sleep(max(0.02, 2 * (time.monotonic() - asked)))
     raise AssertionError(f"not within {seconds} s: {last}")
 
 

@@ -70,12 +70,16 @@ NAMESPACES = ("pid", "mount", "ipc", "uts", "network", "cgroup")
 
 
 def eventually(condition, seconds=30.0):
-    """The first true value of ``condition``, looked at again and again; fails when there is none in time."""
+    """The first true value of ``condition``, looked at again and again; fails when there is none in time.
+
+    It pauses for as long as the last look took, which may have been a whole command.
+    """
     end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, "it does not come about"
-        time.sleep(0.003)
-    return value
+    while (began := time.monotonic()) < end:
+        if value := condition():
+            return value
+        time.sleep(max(0.003, time.monotonic() - began))
+    raise AssertionError("it does not come about")
 
 
 def wait_for_exit(pid_or_pidfd):

@@ -31,7 +31,7 @@ PATIENCE = 4 * 3600.0
 
 
 def clock() -> float:
-    return EPOCH + anyio.current_time()
+    return EPOCH + trio.current_time()
 
 
 class Schedule:

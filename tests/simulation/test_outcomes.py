@@ -122,7 +122,7 @@ class Case:
 
     async def _live(self, order: int) -> Outcome:
         def clock() -> float:
-            return EPOCH + anyio.current_time()
+            return EPOCH + trio.current_time()
 
         programs = {name: Program((RUNS.get(kind, Run()),)) for name, kind in self.kinds.items()}
         world = World("s", clock, programs, available={"app": "sha256:app"})

@@ -32,7 +32,7 @@ NEVER_HEALTHY = Program((Run(healthy_from=None),))
 
 
 def clock() -> float:
-    return EPOCH + anyio.current_time()
+    return EPOCH + trio.current_time()
 
 
 class Versions(World):
