@@ -18,12 +18,17 @@ def read_variables(package: Path) -> dict[str, frozenset[str]]:
 
     With the modules that do, relative to ``package``. A name may stand in a constant, also one of another module.
     """
-    modules = {file: ast.parse(file.read_text(encoding="utf-8")) for file in sorted(package.rglob("*.py"))}
-    constants = {file: dict(_constants(module)) for file, module in modules.items()}
+    constants: dict[Path, dict[str, str]] = {}
+    keys: dict[Path, list[ast.expr]] = {}
+    for file in sorted(package.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        module = ast.parse(text)  # not kept: the search for garbage would go through all modules again and again
+        constants[file] = dict(_constants(module))
+        keys[file] = list(_keys(module)) if "environ" in text else []  # every name of such a mapping has it
     elsewhere = {name: value for own in constants.values() for name, value in own.items()}
     found: dict[str, set[str]] = {}
-    for file, module in modules.items():
-        for key in _keys(module):
+    for file, asked in keys.items():
+        for key in asked:
             name = key.value if isinstance(key, ast.Constant) else None
             if isinstance(key, ast.Name):
                 name = constants[file].get(key.id, elsewhere.get(key.id))
