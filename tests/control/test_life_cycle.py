@@ -203,8 +203,9 @@ async def test_containers_of_a_service_that_no_profile_enables_any_more_can_be_r
 
 
 async def test_wait_is_over_with_the_present_runs(supervised):
-    runs = Program((Run(exits_after=0.1, exit_code=3), Run()))
-    s = supervised(job=runs, late=Program((Run(exits_after=0.3, exit_code=4),)))
+    # On a busy machine it takes a second until the question arrives; what has ended by then is not waited for.
+    runs = Program((Run(exits_after=3.0, exit_code=3), Run()))
+    s = supervised(job=runs, late=Program((Run(exits_after=3.2, exit_code=4),)))
     async with s.running():
         await s.up(stack(service("job", restart="always"), service("late")))
         exits = (await s.ask(WaitRequest(("job", "late")))).exits
@@ -213,7 +214,7 @@ async def test_wait_is_over_with_the_present_runs(supervised):
 
 
 async def test_wait_for_the_first(supervised):
-    s = supervised(job=Program((Run(exits_after=0.1, exit_code=3),)))
+    s = supervised(job=Program((Run(exits_after=3.0, exit_code=3),)))
     async with s.running():
         await s.up(stack(service("job"), service("web")))
         exits = (await s.ask(WaitRequest((), first=True))).exits

@@ -20,7 +20,7 @@ from orchestra.record import replace
 from tests.plan.stacks import wished, with_run
 from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, desired_of, generate_services
 
-pytestmark = pytest.mark.fuzz
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 randoms = st.randoms(use_true_random=True)
 thorough = settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
