@@ -33,9 +33,8 @@ settings.load_profile("any machine")
 # Without bytecode each worker rewrites every test, and each command compiles what has changed since it was installed.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-gc.set_threshold(
-    20_000
-)  # a tenth of the time of tests in this process went into looking for garbage after each 700 objects
+# A tenth of the time of tests in this process went into looking for garbage after each 700 objects.
+gc.set_threshold(20_000)
 os.environ.pop("COLUMNS", None)  # tables would be laid out for the terminal of the shell that runs the tests
 BEFORE = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey[run.Run]()

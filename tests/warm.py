@@ -366,7 +366,7 @@ def rehearse(home: str, desired: bytes) -> None:
         os.makedirs(path)
 
     async def supervise(control: socket.socket) -> None:
-        """One that finds nothing to do ends, and is started again when somebody connects."""
+        """One that finds nothing to do ends, and is started again when a client connects."""
         driver = open_driver("fake", place, here.name)
         while True:
             await anyio.wait_readable(control)
