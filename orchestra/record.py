@@ -37,18 +37,17 @@ class Record:
         given = {**self._field_defaults, **named}
         if values:
             given.update(zip(self._fields, values, strict=False))
-        if given.keys() != self._field_names or (values and not self._are_apart(values, named)):
+        if (
+            given.keys() != self._field_names
+            or len(values) > len(self._fields)
+            or (values and named and not named.keys().isdisjoint(self._fields[: len(values)]))
+        ):
             placed = self._fields[: len(values)]
             missing = [name for name in self._fields if name not in given]
             wrong = [name for name in named if name not in self._field_names or name in placed]
             surplus = [repr(value) for value in values[len(placed) :]]
             raise TypeError(f"{type(self).__name__}: missing {missing}, unknown or given twice {wrong + surplus}")
         object.__setattr__(self, "__dict__", given)
-
-    @classmethod
-    def _are_apart(cls, values: tuple[object, ...], named: Mapping[str, object]) -> bool:
-        """Whether there is a field for each value, and it is not given by name too."""
-        return len(values) <= len(cls._fields) and named.keys().isdisjoint(cls._fields[: len(values)])
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name}")

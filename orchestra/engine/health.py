@@ -13,7 +13,7 @@ from orchestra.plan.health import next_probe, step
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
@@ -53,15 +53,14 @@ class Probes:
         self._look = look
         self._watched: dict[str, tuple[Watch, anyio.CancelScope]] = {}
 
-    def watch(self, wanted: Mapping[str, Watch], tasks: TaskGroup) -> None:
-        """Probe exactly these runs from now on, keyed by container."""
-        for name in [name for name, (watch, _) in self._watched.items() if not watch.is_same_run(wanted.get(name))]:
+    def watch(self, name: str, wanted: Watch | None, tasks: TaskGroup) -> None:
+        """Probe this run of the container from now on, and no other one."""
+        if name in self._watched and not self._watched[name][0].is_same_run(wanted):
             self._watched.pop(name)[1].cancel()
-        for name, watch in wanted.items():
-            if name not in self._watched:
-                scope = anyio.CancelScope()
-                self._watched[name] = (watch, scope)
-                tasks.start_soon(self._probe, watch, scope, name=f"health of {name}")
+        if wanted is not None and name not in self._watched:
+            scope = anyio.CancelScope()
+            self._watched[name] = (wanted, scope)
+            tasks.start_soon(self._probe, wanted, scope, name=f"health of {name}")
 
     async def _probe(self, watch: Watch, scope: anyio.CancelScope) -> None:
         health = watch.health

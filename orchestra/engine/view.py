@@ -33,7 +33,13 @@ class View:
         self._now = now
         self._count = 0
         self._changed: dict[ResourceId, int] = {}
+        self._unplanned: set[ResourceId] = set()
         self._complete = False
+
+    def take_changes(self) -> set[ResourceId]:
+        """The containers of which something else is known than when this was called last, and what has failed since."""
+        changes, self._unplanned = self._unplanned, set()
+        return changes
 
     def mark(self) -> int:
         """Return a number to pass to ``merge`` or ``has_changed`` when the look that begins now has ended."""
@@ -86,7 +92,10 @@ class View:
         self.observed = with_container(self.observed, name, changed)
         if before.status != health.status:
             self._emit(HealthEvent(self._now(), container.name, container.service, health))
-        return not before.status == health.status == HealthStatus.HEALTHY
+        if before.status == health.status == HealthStatus.HEALTHY:
+            return False
+        self._unplanned.add(ResourceId.container(name))
+        return True
 
     def put_image(self, image: Image) -> None:
         self._touch(ResourceId.image(image.key))
@@ -112,20 +121,24 @@ class View:
     def put_predicted(self, resource: ResourceId, predicted: Observed) -> None:
         """Merge the world as it is after a successful call whose effect is known beforehand."""
         self._touch(resource)
+        self._unplanned.add(resource)
         self.observed = predicted
 
     def put_failure(self, failure: Failure) -> None:
+        self._unplanned.add(failure.resource)
         self.observed = replace(self.observed, failures={**self.observed.failures, failure.resource: failure})
 
     def put_refusal(self, failure: Failure) -> None:
         """Record that the new definition of a container was refused, so it goes back to the earlier one."""
         name = failure.resource.name
+        self._unplanned.add(failure.resource)
         self.observed = replace(self.observed, refused={**self.observed.refused, name: failure})
 
     def drop_failure(self, resource: ResourceId, *, only: Verb | None = None, all_but: Verb | None = None) -> None:
         """Forget failures of a resource; only, all_but: which kinds."""
         failure = self.observed.failures.get(resource)
         if failure is not None and (only is None or failure.verb is only) and failure.verb is not all_but:
+            self._unplanned.add(resource)
             rest = {name: failure for name, failure in self.observed.failures.items() if name != resource}
             self.observed = replace(self.observed, failures=rest)
 
@@ -138,6 +151,7 @@ class View:
         if before == container:
             return
         self.observed = with_container(self.observed, name, container)
+        self._unplanned.add(ResourceId.container(name))
         if quiet:
             return
         for change, subject in _changes(before, container):

@@ -15,7 +15,7 @@ from orchestra.plan.connection import next_connection
 from orchestra.plan.container import plan_container, plan_one_off
 from orchestra.plan.earlier import is_to_be_checked
 from orchestra.plan.images import plan_image
-from orchestra.plan.networks import differs, holds_network, plan_network, plan_network_removal
+from orchestra.plan.networks import differs, holds_network, plan_network, plan_network_removal, users_of
 from orchestra.plan.removal import find_departures, plan_departures
 from orchestra.plan.rolling import failed_updates, failure_of_update, updated_services
 from orchestra.plan.situation import Situation
@@ -148,7 +148,8 @@ def _repair_others(situation: Situation) -> None:
         return
     declared = {spec.name for spec in situation.desired.networks}
     for seen in damaged:
-        if seen.name not in declared and ResourceId.network(seen.name) not in situation.in_flight:
+        goes = situation.request.remove_orphans and not seen.external and not users_of(situation, seen.name)
+        if seen.name not in declared and not goes and ResourceId.network(seen.name) not in situation.in_flight:
             spec = NetworkSpec(seen.name, seen.name, seen.config_hash, seen.external)
             situation.add(CreateNetwork(spec, seen.loss))
 

@@ -91,9 +91,11 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
 
 def with_container(observed: Observed, name: str, container: Container | None) -> Observed:
     """A copy of the world with this container, or without it."""
-    containers = {key: value for key, value in observed.containers.items() if container is not None or key != name}
+    containers = dict(observed.containers)
     if container is not None:
         containers[name] = container
+    else:
+        containers.pop(name, None)
     return replace(observed, containers=containers)
 
 

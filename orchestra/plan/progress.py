@@ -10,10 +10,11 @@ from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CheckContainer
+from orchestra.plan.dependency import is_due
 from orchestra.plan.earlier import find_refusal
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
-from orchestra.plan.restart import exit_text
+from orchestra.plan.restart import exit_text, next_run
 from orchestra.plan.situation import GIVE_UP
 from orchestra.record import Record
 
@@ -157,6 +158,8 @@ def find_failure(situation: Situation, spec: ContainerSpec, container: Container
     failure = situation.observed.failures.get(ResourceId.container(spec.name))
     if failure is not None and failure.verb in MADE and failure.at >= at and _is_final(failure):
         return f"{spec.name}: {failure.error}"
+    if container is not None and spec.stand_in and (lost := _why_never_ready(situation, spec, container)):
+        return lost
     if container is None or container.created_at < at or replacement_reason(situation, spec, container) is not None:
         return None
     began_again = container.restarts > 0
@@ -173,6 +176,17 @@ def find_failure(situation: Situation, spec: ContainerSpec, container: Container
             lasted = ended.finished_at - ended.started_at
             goes_on = spec.restart.policy in (RestartPolicy.ALWAYS, RestartPolicy.UNLESS_STOPPED)
             if early and lasted <= monitor and (goes_on or not ended.succeeded):
+                return f"container {spec.name} {exit_text(ended, spec.resources.memory)}"
+    return None
+
+
+def _why_never_ready(situation: Situation, spec: ContainerSpec, container: Container) -> str | None:
+    """Why replicas would wait for this stand-in for ever, in words, whenever it was made; None if they do not."""
+    match container.status:
+        case Running(health=health) if health.status is HealthStatus.UNHEALTHY:
+            return describe_unhealthy(spec.name, health)
+        case Exited(stopped=False) as ended if not is_due(situation, spec, container):
+            if next_run(spec.restart, container, ended) is None:
                 return f"container {spec.name} {exit_text(ended, spec.resources.memory)}"
     return None
 

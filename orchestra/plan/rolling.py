@@ -63,7 +63,8 @@ def hold_back(
             return _wait(situation, spec, here, reason, (*under_way, *proving), proving)
         ready = here.ready - begun
         if starts_first(spec, situation.desired.stack) and spec.name in ready:
-            missing = len(here.replicas) - len(ready - {spec.name}) - len(here.failures)
+            lost = len(here.failures) + len(here.of(Stage.OVER))
+            missing = len(here.replicas) - len(ready - {spec.name}) - lost
             awaited = [name for name in here.stand_ins if here.stages[name] is not Stage.READY]
             if missing > 0:
                 reason = f"{why}; waits for {', '.join(awaited) or 'a stand-in'} to be ready"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
@@ -50,7 +51,6 @@ class Situation:
         self.now = now
         self.request = desired.request
         self.going_down = not desired.containers and not desired.networks
-        self.declared = frozenset(desired.services)
         self.disabled = frozenset(desired.disabled)
         self._unasked = Wish(desired.request.at)
         self.images = {spec.key: spec for spec in desired.images}
@@ -78,6 +78,11 @@ class Situation:
         self.blocked: list[Blocked] = []
         self.failed: list[Failed] = []
         self.hopeless: set[ResourceId] = set()
+
+    @cached_property
+    def declared(self) -> frozenset[str]:
+        """Seldom asked for, and there may be many."""
+        return frozenset(self.desired.services)
 
     def wish(self, service: ServiceName) -> Wish:
         """See ``Desired.wish``, which makes a new one each time for a service that no command named."""
