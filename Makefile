@@ -5,8 +5,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
+COUNT  ?= 10000
+FIRST  ?= 0
 
-.PHONY: demo test repeat test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat simulate mutants test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
 
 # Without root make would end in "Error 1", whatever the demo says.
 ifeq ($(shell id -u),0)
@@ -29,6 +31,13 @@ repeat: $(VENV)/dev.stamp test-packages $(VENV)/engines
 # The runtime on pure cgroup v2. VM: a program that runs a command in a virtual machine which shares this directory.
 test-vm: $(VENV)/dev.stamp
 	VM_TIMEOUT=5400 $(VM) run 'PYTHONPATH=$(CURDIR):$(CURDIR)/$(wildcard $(VENV)/lib/python3*/site-packages) python3 -m pytest -q --basetemp /tmp/t --timeout 200 $(WHAT)'
+
+# 10,000 simulated lives of random stacks in trouble, from seed FIRST on; and broken reconcilers, which such lives have to notice.
+simulate: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.simulation.many $(COUNT) $(FIRST)
+
+mutants: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.simulation.mutants
 
 bench: $(VENV)/dev.stamp packages
 	$(BIN)/python benchmarks/compare.py $(BENCH)

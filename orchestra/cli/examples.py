@@ -155,7 +155,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "test": (
         Example("test", "Run every scenario of this directory"),
-        Example("test -k kill --junit report.xml", "Run some, and write a report for a CI system"),
+        Example("test --simulate 100", "Simulate each in a hundred lives full of troubles"),
     ),
     "rollback": (
         Example("rollback", "Undo the last change"),

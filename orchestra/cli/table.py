@@ -276,6 +276,14 @@ COMMANDS = (
         (
             Option("keyword", ("-k",), TEXT, "Only scenarios with this in their names", metavar="TEXT"),
             Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),
+            Option(
+                "simulate",
+                ("--simulate",),
+                NUMBER,
+                "Simulate each so many times on a virtual clock: first undisturbed, then with troubles",
+                metavar="NUM",
+            ),
+            Option("replay", ("--replay",), NUMBER, "Simulate with the troubles of this seed only", metavar="SEED"),
             Option("junit", ("--junit",), TEXT, "Also write the results to a file, as JUnit's XML", metavar="FILE"),
         ),
         (Argument("scenario_files", "[FILE]...", "Files of scenarios (default: *.scenario.yaml)", many=True),),

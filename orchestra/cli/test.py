@@ -8,28 +8,29 @@ import time
 
 from orchestra.errors import UserError
 from orchestra.record import fields
+from orchestra.testing.result import Outcome
 from orchestra.testing.run import TestOptions, load_files, run_files
-from orchestra.testing.trial import Outcome
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.testing.trial import Result
+    from orchestra.testing.result import Result
 
 
 def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
-    options = TestOptions(tuple(values["scenario_files"]), values["keyword"] or "")
+    options = TestOptions(tuple(values["scenario_files"]), values["keyword"] or "", _seeds(values))
     files = load_files(context, options)
-    if context.driver == "local":
+    if context.driver == "local" and not options.seeds:
         context.need_root("test")
     is_text = values["format"] == "text"
     began = time.monotonic()
     results: list[Result] = []
-    for result in run_files(context, files, options.keyword):
+    for result in run_files(context, files, options):
         results.append(result)
         if is_text:
             sys.stdout.write(visible("".join(f"{line}\n" for line in _lines(result)), lines=True))
@@ -49,6 +50,12 @@ def run(invocation: Invocation) -> int:
     return 1 if any(result.outcome is Outcome.FAILED for result in results) else 0
 
 
+def _seeds(values: Mapping[str, Any]) -> tuple[int, ...]:
+    if values["replay"] is not None:
+        return (values["replay"],)
+    return tuple(range(values["simulate"] or 0))
+
+
 def _lines(result: Result) -> Iterator[str]:
     head = f"{result.file}: {result.scenario}"
     if result.outcome is Outcome.PASSED:
@@ -59,6 +66,8 @@ def _lines(result: Result) -> Iterator[str]:
         yield f"{head} FAILED ({result.seconds:.1f} s)"
         yield from (f"    {step}" for step in result.steps)
         yield f"    error: {result.reason}"
+        if result.again:
+            yield f"    again: {result.again}"
         yield from (f"    | {line}" for line in result.logs)
 
 

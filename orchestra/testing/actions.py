@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
-from orchestra.errors import UserError
+from orchestra.errors import OrchestraError, UserError
+from orchestra.testing.checks import NotSo
 from orchestra.testing.scenario import ALL
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from orchestra.api.stack import RunningStack
     from orchestra.stacks.containers import ContainerRow
-    from orchestra.testing.scenario import Cut, Fill, Kill, Step
+    from orchestra.testing.scenario import Cut, Fill, Kill, Step, Up
 
 LARGEST = 1 << 30
 """Bytes of the largest file system that is filled: one without a limit is the machine's own."""
@@ -29,7 +31,7 @@ def act(stack: RunningStack, step: Step, timeout: float) -> None:
         if names is not None:
             method(*_services(names))
     if step.up is not None:
-        stack.up(*_services(step.up), timeout=timeout)
+        _up(stack, step.up, timeout)
     if step.start is not None:
         stack.start(*_services(step.start), timeout=timeout)
     if step.restart is not None:
@@ -44,6 +46,27 @@ def act(stack: RunningStack, step: Step, timeout: float) -> None:
         _heal(stack, step.heal)
     if step.fill is not None:
         _fill(stack, step.fill)
+
+
+def _up(stack: RunningStack, up: Up, timeout: float) -> None:
+    """Raises NotSo if it was expected to fail, and does not, or in another way."""
+    try:
+        stack.up(*_services(up.services), timeout=timeout)
+    except OrchestraError as error:
+        check_failure(up, error)
+    else:
+        check_failure(up, None)
+
+
+def check_failure(up: Up, error: OrchestraError | None) -> None:
+    """Raises the error if none was expected, and NotSo if it is not the one that was."""
+    if up.fails is None:
+        if error is not None:
+            raise error
+    elif error is None:
+        raise NotSo("up has not failed")
+    elif not re.search(up.fails, str(error)):
+        raise NotSo(f"up has failed otherwise: {error}") from error
 
 
 def _services(names: Sequence[str]) -> Sequence[str]:

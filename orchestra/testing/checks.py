@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orchestra.errors import OrchestraError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from orchestra.api.stack import RunningStack
-    from orchestra.stacks.containers import ContainerRow
+    from orchestra.model.health import Health
     from orchestra.testing.scenario import Exec, Expect, Http, Step, Tcp
 
 PATIENCE = 10.0
@@ -60,7 +60,31 @@ def find_difference(stack: RunningStack, step: Step) -> str:
 
 
 def _differences(stack: RunningStack, expect: Expect) -> Iterator[str]:
-    rows = [row for row in stack.containers() if not row.one_off]
+    yield from differences([row for row in stack.containers() if not row.one_off], expect)
+    for service, pattern in expect.log.items():
+        if not any(re.search(pattern, line.text) for line in stack.logs(service)):
+            yield f"{service} has written no line with {pattern!r}"
+
+
+class Row(Protocol):
+    """What expectations are about."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def runs(self) -> bool: ...
+    @property
+    def exit_code(self) -> int | None: ...
+    @property
+    def health(self) -> Health: ...
+
+
+def differences(rows: Sequence[Row], expect: Expect) -> Iterator[str]:
+    """What is not as expected of the containers, apart from their logs."""
     for service, count in expect.containers.items():
         found = sum(row.service == service for row in rows)
         if found != count:
@@ -78,12 +102,9 @@ def _differences(stack: RunningStack, expect: Expect) -> Iterator[str]:
         for row in rows:
             if row.service == service and (row.state, row.exit_code) != ("exited", code):
                 yield f"{row.name} is {row.state}" + (f" ({row.exit_code})" if row.state == "exited" else "")
-    for service, pattern in expect.log.items():
-        if not any(re.search(pattern, line.text) for line in stack.logs(service)):
-            yield f"{service} has written no line with {pattern!r}"
 
 
-def _lack(service: str, rows: list[ContainerRow]) -> Iterator[str]:
+def _lack(service: str, rows: Sequence[Row]) -> Iterator[str]:
     if not any(row.service == service for row in rows):
         yield f"{service} has no container"
 

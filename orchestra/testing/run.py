@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestra.errors import ComposeError, UserError
-from orchestra.record import Record
+from orchestra.record import Record, replace
+from orchestra.testing.result import Outcome, Result
 from orchestra.testing.scenario_file import find_scenario_files, load_scenarios
-from orchestra.testing.trial import Result, run_scenario
+from orchestra.testing.trial import run_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from orchestra.errors import Diagnostic
+    from orchestra.model.desired import Desired
     from orchestra.stacks.context import Context
     from orchestra.testing.scenario import Scenario
     from orchestra.testing.scenario_file import ScenarioFile
 
 
 class TestOptions(Record):
-    """files: of scenarios; without any, those in the working directory. keyword: only scenarios whose name has it."""
+    """files: of scenarios; without any, those in the working directory. keyword: only scenarios whose name has it.
+
+    seeds: those with which each is simulated; without any, it runs on the driver.
+    """
 
     files: tuple[str, ...] = ()
     keyword: str = ""
+    seeds: tuple[int, ...] = ()
 
 
 def load_files(context: Context, options: TestOptions) -> list[ScenarioFile]:
@@ -48,12 +55,30 @@ def load_files(context: Context, options: TestOptions) -> list[ScenarioFile]:
     return loaded
 
 
-def run_files(context: Context, files: Iterable[ScenarioFile], keyword: str) -> Iterator[Result]:
+def run_files(context: Context, files: Iterable[ScenarioFile], options: TestOptions) -> Iterator[Result]:
     """Each scenario's result as soon as there is one."""
     for file in files:
         for name in file.scenarios:
-            if keyword in name:
-                yield run_scenario(file, name, context.driver)
+            if options.keyword in name:
+                yield (
+                    _simulate(context, file, name, options)
+                    if options.seeds
+                    else run_scenario(file, name, context.driver)
+                )
+
+
+def _simulate(context: Context, file: ScenarioFile, name: str, options: TestOptions) -> Result:
+    """The first failure, or else the last result, with the time of all."""
+    from orchestra.testing.simulation.trial import simulate_scenario
+
+    loaded: dict[str, Desired] = {}
+    began = time.monotonic()
+    result = Result(file.path, name, Outcome.SKIPPED)
+    for seed in options.seeds:
+        result = simulate_scenario(file, name, seed, context.environment, loaded)
+        if result.outcome is not Outcome.PASSED:
+            break
+    return replace(result, seconds=time.monotonic() - began)
 
 
 def _find_services(context: Context, files: Sequence[str], scenario: Scenario) -> Iterable[str]:

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal
 
 from orchestra.compose.schema.model import Model, Written
-from orchestra.compose.schema.values import Boolean, Integer, Text, Time, Variables, describe
+from orchestra.compose.schema.values import Boolean, Integer, Number, Text, Time, Variables, describe
 from orchestra.units import Duration
 
 ALL = "all"
@@ -69,6 +69,13 @@ class Fill(Model):
     path: str
 
 
+class Up(Model):
+    """services: as for ``up`` alone. fails: that it fails is expected, with this in what it says."""
+
+    services: Names = (ALL,)
+    fails: Pattern | None = None
+
+
 class Exec(Model):
     service: str
     command: Words
@@ -110,10 +117,14 @@ def _only_service(value: object) -> Kill:
     raise ValueError(f"must be the name of a service or a mapping, not {describe(value)}")
 
 
+def _only_services(value: object) -> Up:
+    return Up(services=_names(value))
+
+
 class Step(Model):
     """One action or expectation. within: how long to wait for it to be so; during: how long it has to stay so."""
 
-    up: Names | None = None
+    up: Annotated[Up, Written(_only_services, str | tuple[str, ...], mapping=Up)] | None = None
     start: Names | None = None
     stop: Names | None = None
     restart: Names | None = None
@@ -122,6 +133,8 @@ class Step(Model):
     kill: Annotated[Kill, Written(_only_service, str, mapping=Kill)] | None = None
     crash: Names | None = None
     scale: dict[str, Integer] | None = None
+    sicken: Names | None = None
+    cure: Names | None = None
     cut: Cut | None = None
     heal: Cut | None = None
     fill: Fill | None = None
@@ -155,10 +168,46 @@ def _render(value: object) -> str:
         return ", ".join(f"{key}={item}" for key, item in value.items())
     if isinstance(value, Kill) and value == Kill(service=value.service):
         return value.service
+    if isinstance(value, Up) and value.fails is None:
+        return _render(value.services)
     if isinstance(value, Model):
         given = {key: getattr(value, key) for key in value.hints() if getattr(value, key) != value.default(key)}
         return ", ".join(f"{key}: {_render(item)}" for key, item in given.items())
     return str(value)
+
+
+class Behaviour(Model):
+    """What the program of a service does when it is simulated: from when on it is healthy, when it ends by itself and
+    how, and how long it takes to end when it is asked to. steady_from_run: from which run on, counted from 1, it does
+    not end by itself any more; 0 for none.
+    """
+
+    healthy_after: Time = Duration(0)
+    ends_after: Time | None = None
+    exit_code: Integer = 0
+    stops_after: Time = Duration(0)
+    steady_from_run: Integer = 0
+
+
+class Ills(Model):
+    """What goes wrong in a simulated run; shares are between 0 and 1."""
+
+    crashes: Integer = 0
+    drift: Integer = 0
+    clock_jumps: Integer = 0
+    errors: Number = 0.0
+    slow: Number = 0.0
+    latency: Time = Duration(0)
+    lost: Number = 0.0
+    doubled: Number = 0.0
+    late: Number = 0.0
+
+
+class Simulated(Model):
+    """programs: by service. troubles: the same in every run; without, they are drawn from its seed."""
+
+    programs: dict[str, Behaviour] = {}
+    troubles: Ills | None = None
 
 
 class Scenario(Model):
@@ -169,6 +218,7 @@ class Scenario(Model):
     scale: dict[str, Integer] = {}
     variables: Variables = {}
     timeout: Time = Duration(120 * 10**9)
+    simulation: Simulated = Simulated()
     steps: tuple[Step, ...]
 
 

@@ -58,6 +58,13 @@ def load_scenarios(
     stack = tuple(files) or _stack_files(path, scenarios)
     for name, scenario in scenarios.scenarios.items():
         known = sorted(find_services(stack, scenario))
+        for service in scenario.simulation.programs:
+            if service not in known:
+                at = ("scenarios", name, "simulation", "programs", service)
+                where = locate(document, at, key=True)
+                problems.error(
+                    "undefined", f"no such service: {service}", where, at, suggest(service, known, "services")
+                )
         for index, step in enumerate(scenario.steps):
             _check_step(document, ("scenarios", name, "steps", index), step, known, problems)
     problems.raise_errors()
@@ -127,5 +134,7 @@ def _services_of(step: Step, name: str) -> Iterator[tuple[Path, str]]:
     elif name == "expect":
         groups = {key: getattr(value, key) for key in value.hints()}
         yield from (((name, key, service), service) for key, group in groups.items() for service in group)
+    elif name == "up":
+        yield from (((name, "services"), service) for service in value.services if service != ALL)
     elif value.service:
         yield (name, "service"), value.service

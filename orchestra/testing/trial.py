@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orchestra.api.errors import StackError
 from orchestra.api.opening import up
 from orchestra.driver import DRIVERS, Part
 from orchestra.errors import OrchestraError
-from orchestra.record import Record
 from orchestra.testing.actions import act
 from orchestra.testing.checks import NotSo, check
+from orchestra.testing.result import Outcome, Result
 from orchestra.testing.scenario import CHECKS
 
 if TYPE_CHECKING:
@@ -24,30 +23,11 @@ LINES = 20
 """How many lines of each container a failure shows."""
 
 
-class Outcome(StrEnum):
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class Result(Record):
-    """steps: those that were begun, and so the failed one last. reason: for a failure, or for skipping it.
-
-    logs: the last lines of all containers, if it failed.
-    """
-
-    file: str
-    scenario: str
-    outcome: Outcome
-    seconds: float = 0.0
-    steps: tuple[str, ...] = ()
-    reason: str = ""
-    logs: tuple[str, ...] = ()
-
-
 def run_scenario(file: ScenarioFile, name: str, driver: str) -> Result:
     """Whatever goes wrong with the stack is in the result."""
     scenario = file.scenarios[name]
+    if step := next((step for step in scenario.steps if step.sicken or step.cure), None):
+        return Result(file.path, name, Outcome.SKIPPED, reason=f"{step}: only simulated")
     missing = _missing(scenario, driver)
     if missing is not None:
         return Result(file.path, name, Outcome.SKIPPED, reason=f"the driver {driver} has no {missing}")

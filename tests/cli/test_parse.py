@@ -36,6 +36,7 @@ LINES = [
     "disable",
     "-p shop recover --stay",
     "test -k kill --format json --junit report.xml shop.scenario.yaml",
+    "test --simulate 100 --replay 7",
     "scale --no-deps web=2 db=0",
     "wait --down-project web db",
     "up -V --renew-anon-volumes --pull always --quiet-pull",

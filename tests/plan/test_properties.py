@@ -30,7 +30,7 @@ NOW = 1000.0
 
 
 def some_desired(random) -> Desired:
-    services, _ = generate_services(random, well_behaved=random.random() < 0.5)
+    services, _ = generate_services(random, well_behaved=random.random() < 0.5, updates=False)
     names = [service.name for service in services]
     request = Request(
         at=NOW,
@@ -60,7 +60,7 @@ def some_wish(random) -> Wish:
 
 def some_world(random, desired: Desired) -> Observed:
     """What an earlier, perhaps different definition of the stack left behind, in any condition."""
-    services, _ = generate_services(random, well_behaved=False)
+    services, _ = generate_services(random, well_behaved=False, updates=False)
     basis = (
         replace(desired, request=Request(at=1.0), wishes={}) if desired.containers and random.random() < 0.6 else None
     )

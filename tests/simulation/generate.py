@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, Run
+from orchestra.driver.fake.world import World
 from orchestra.model.desired import (
     Condition,
     ContainerSpec,
@@ -23,14 +24,18 @@ from orchestra.model.hook import Hook
 from orchestra.model.mount import VolumeMount
 from orchestra.model.request import Changes
 from orchestra.model.sharing import OfService, Own, Sharing
+from orchestra.model.update import FailureAction, Order, Update
 from orchestra.model.wish import Recreate
 from orchestra.plan.desire import desire, leave, restart, stop
+from orchestra.plan.earlier import with_earlier
 from orchestra.plan.selection import with_one_offs_of
 from orchestra.record import Record, replace
 from tests.plan.stacks import wished, with_run
 
 if TYPE_CHECKING:
     from random import Random
+
+    from orchestra.model.observed import Observed
 
 STACK = "sim"
 EXTERNAL_NETWORK = "shared"
@@ -52,6 +57,7 @@ class Service(Record):
     replicas: int
     version: int = 1
     endpoint: int = 1
+    update: Update | None = None
     hooks: tuple[int, int] = (0, 0)
     inits: int = 0
 
@@ -84,6 +90,8 @@ class Service(Record):
                 mounts=tuple(VolumeMount(f"/{volume}", volume) for volume in self.volumes),
                 network_mode=self.network_mode,
                 stop_grace_period=5.0,
+                update=self.update,
+                rollback=Update() if self.update else None,
                 post_start=tuple(Hook((f"hello{number}",)) for number in range(self.hooks[0])),
                 pre_stop=tuple(Hook((f"bye{number}",)) for number in range(self.hooks[1])),
             )
@@ -91,17 +99,19 @@ class Service(Record):
         ]
 
 
-def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Service], dict[str, Program]]:
+def generate_services(
+    random: Random, *, well_behaved: bool, updates: bool = True
+) -> tuple[list[Service], dict[str, Program]]:
     """Services in an order in which each depends on earlier ones only, and how their programs behave."""
     services: list[Service] = []
     programs: dict[str, Program] = {}
-    for number in range(random.randint(1, 6)):
+    for number in range(random.randint(1, 5)):
         name = "abcdef"[number]
         one_shot = random.random() < 0.25
         healthcheck = None
         if not one_shot and random.random() < 0.5:
             healthcheck = HealthcheckSpec(
-                ("true",), interval=random.choice([2.0, 10.0]), retries=2, start_period=random.choice([0.0, 5.0])
+                ("true",), interval=random.choice([5.0, 30.0]), retries=2, start_period=random.choice([0.0, 5.0])
             )
         network_mode: Sharing = Own()
         depends_on = []
@@ -135,11 +145,36 @@ def generate_services(random: Random, *, well_behaved: bool) -> tuple[list[Servi
                 network_mode=network_mode,
                 image=random.choice(["app", "base"]),
                 replicas=random.choice([1, 1, 1, 2, 3]),
+                update=_update(random) if updates and not one_shot and random.random() < 0.4 else None,
                 hooks=(random.choice([0, 0, 1, 2]), random.choice([0, 0, 1])),
                 inits=random.choice([0, 0, 0, 1, 2]),
             )
         )
     return services, programs
+
+
+def _update(random: Random) -> Update:
+    return Update(
+        parallelism=random.choice([0, 1, 1, 2]),
+        delay=random.choice([0.0, 3.0]),
+        order=random.choice(list(Order)),
+        monitor=random.choice([0.0, 5.0]),
+        max_failure_ratio=random.choice([0.0, 0.0, 0.5]),
+        failure_action=random.choice(list(FailureAction)),
+    )
+
+
+class Versions(World):
+    """bad: hashes of definitions that do not work."""
+
+    bad: frozenset[str] = frozenset()
+
+    def program_of(self, spec: ContainerSpec) -> Program:
+        program = super().program_of(spec)
+        if spec.config_hash in self.bad and not spec.initializes:
+            last = program.runs[-1] if program.runs[-1].exits_after is not None else Run(healthy_from=None)
+            return replace(program, runs=(Run(1.0, 1), Run(0.0, 1), last))
+        return program
 
 
 def _some_networks(random: Random) -> tuple[str, ...]:
@@ -208,7 +243,21 @@ def desired_of(
     )
 
 
-KINDS = ["up", "up", "change", "scale", "recreate", "down", "part", "network", "move", "stop", "drop"]
+KINDS = [
+    "up",
+    "up",
+    "change",
+    "change",
+    "change",
+    "scale",
+    "recreate",
+    "down",
+    "part",
+    "network",
+    "move",
+    "stop",
+    "drop",
+]
 KINDS += ["restart", "kill", "create", "run", "run"]
 OF_WHAT_WAS = ("down", "part", "restart", "kill", "create")
 
@@ -223,10 +272,12 @@ class Commands:
         self.runs = 0
         self.current: Desired | None = None
 
-    def next(self, at: float) -> Desired:
+    def next(self, at: float, observed: Observed) -> Desired:
         kind = self.random.choice(KINDS)
         before, after = self.current, self._command(kind, at)
         self.current = after if kind in OF_WHAT_WAS else with_one_offs_of(before, after)
+        if before is not None and kind not in ("down", "kill", "restart"):
+            self.current = with_earlier(self.current, before, observed)
         if kind == "run":
             self.current = self._run(self.current, at)
         return self.current
@@ -240,8 +291,11 @@ class Commands:
         flags = {name: self.random.random() < 0.3 for name in ("alone", "remove_when_ended")}
         return with_run(desired, self.random.choice(services), name=f"{STACK}-run-{self.runs}", at=at, **flags)
 
-    def up(self, at: float) -> Desired:
-        self.current = with_one_offs_of(self.current, self._desired(Request(at=at, remove_orphans=True)))
+    def up(self, at: float, observed: Observed | None = None) -> Desired:
+        before = self.current
+        self.current = with_one_offs_of(before, self._desired(Request(at=at, remove_orphans=True)))
+        if before is not None and observed is not None:
+            self.current = with_earlier(self.current, before, observed)
         return self.current
 
     def down(self, at: float) -> Desired:

@@ -1,4 +1,4 @@
-"""One simulated life of a stack: commands, crashes, faults, then peace; everything follows from the seed."""
+"""One simulated life of a random stack: commands, troubles, then peace; everything follows from the seed."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import anyio
-import trio
-import trio.testing
 
-from orchestra.driver.fake.faults import Faults
-from orchestra.driver.fake.world import World
-from orchestra.engine.loop import RESYNC, Engine
 from orchestra.model.observed import Exited, Network, Running, Volume
+from orchestra.model.sharing import OfService
 from orchestra.plan.done import is_down
-from orchestra.plan.one_offs import after_runs
-from orchestra.plan.plan import plan
-from tests.simulation.checked import CheckedDriver
-from tests.simulation.generate import EXTERNAL_NETWORK, EXTERNAL_VOLUME, STACK, Commands, generate_services
+from orchestra.testing.simulation.simulation import Simulation, WallClock
+from orchestra.testing.simulation.troubles import PEACE, draw_troubles
+from orchestra.testing.simulation.virtual_time import run_in_virtual_time
+from tests.simulation.generate import (
+    EXTERNAL_NETWORK,
+    EXTERNAL_VOLUME,
+    STACK,
+    Commands,
+    Versions,
+    generate_services,
+)
 
 if TYPE_CHECKING:
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
 
-EPOCH = 1_000_000.0
-LOOKING = 5.0
-"""Virtual seconds in which every look at a container has ended."""
-PATIENCE = 4 * 3600.0
-"""Virtual seconds in which every world must come to rest."""
-
-
-def clock() -> float:
-    return EPOCH + trio.current_time()
+ROUNDS = 60_000
+"""Of the event loop; a life takes one or two thousand, and seldom ten."""
 
 
 class Schedule:
@@ -40,107 +36,57 @@ class Schedule:
     def __init__(self, seed: int, *, well_behaved: bool = False, calm: bool = False) -> None:
         self.random = Random(seed)
         self.well_behaved = well_behaved
-        chance = Random(f"what goes wrong in {seed}")
         services, programs = generate_services(self.random, well_behaved=well_behaved)
         self.commands = Commands(self.random, services)
-        self.world = World(STACK, clock, programs, pull_seconds={"app": self.random.choice([0.0, 3.0])})
+        clock = WallClock()
+        self.world = Versions(STACK, clock, programs, pull_seconds={"app": self.random.choice([0.0, 3.0])})
         self.world.add_external([Network(EXTERNAL_NETWORK)], [Volume(EXTERNAL_VOLUME)])
         self.world.contents[EXTERNAL_VOLUME] = ["precious"]
-        self.faults = (
-            Faults(visit=self._visit)
-            if calm
-            else Faults(
-                random=chance,
-                error_share=chance.random() * 0.1,
-                latency=chance.choice([0.0, 0.1, 1.0]),
-                lost_share=chance.random() * 0.3,
-                repeated_share=chance.random() * 0.3,
-                late_share=chance.random() * 0.5,
-                visit=self._visit,
-            )
-        )
-        self.visits = 0
-        self.crashes = set() if calm else {chance.randint(1, 200) for _ in range(chance.randint(0, 5))}
-        self.scope: anyio.CancelScope | None = None
-        self.engine: Engine | None = None
-        self.desired: Desired = self.commands.up(EPOCH)
+        if not well_behaved:
+            versions = {f"{service.name} v{number}" for service in services for number in range(2, 6)}
+            self.world.bad = frozenset(name for name in sorted(versions) if self.random.random() < 0.25)
+        chance = Random(f"what goes wrong in {seed}")
+        troubles = PEACE if calm else draw_troubles(chance, drift=not well_behaved)
+        self.simulation = Simulation(self.commands.up(clock()), self.world, clock, troubles, seed)
+        self.simulation.changed = self._note
+        self.clock = clock
 
-    def _visit(self, _point: str) -> None:
-        self.visits += 1
-        if self.visits in self.crashes and self.scope is not None:
-            self.scope.cancel()
+    @property
+    def desired(self) -> Desired:
+        return self.simulation.desired
+
+    def _note(self, desired: Desired) -> None:
+        self.commands.current = desired
 
     async def live(self) -> None:
         """Some commands in bad times, then a last one in good times; checks where that leads."""
+        simulation = self.simulation
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._keep_an_engine_running)
-            for _ in range(self.random.randint(1, 5)):
-                await anyio.sleep(self.random.choice([0.0, 0.05, 1.0, 5.0, 100.0]))
-                self._ask(self.commands.next(clock()))
+            simulation.start(tasks)
+            for _ in range(self.random.randint(1, 4)):
+                await anyio.sleep(self.random.choice([0.0, 0.5, 5.0, 20.0, 60.0]))
+                simulation.ask(self.commands.next(self.clock(), self._view()))
             await anyio.sleep(self.random.choice([0.0, 1.0, 50.0]))
-            self._ask(self.commands.up(clock()))
+            simulation.ask(self.commands.up(self.clock(), self._view()))
             await anyio.sleep(self.random.choice([0.0, 0.5, 5.0]))
-            await self._end_bad_times()
-            await self._come_to_rest()
+            await simulation.end_troubles()
+            await simulation.come_to_rest()
             self.check_rest()
             self.check_up()
             self.rest = self.world.observed
-            self._ask(self.commands.down(clock()))
-            await self._come_to_rest()
+            simulation.ask(self.commands.down(self.clock()))
+            await simulation.come_to_rest()
             self.check_rest()
             self.check_down()
             tasks.cancel_scope.cancel()
 
-    def _ask(self, desired: Desired) -> None:
-        self.desired = desired
-        if self.engine is not None:
-            self.engine.set_desired(desired)
-
-    async def _keep_an_engine_running(self) -> None:
-        while True:
-            self.scope = anyio.CancelScope()
-            with self.scope:
-                driver = CheckedDriver(self.world, self.faults)
-                self.engine = driver.engine = Engine(driver, self.desired, clock=clock)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._keep_books, self.engine)
-                    await self.engine.run()
-            await anyio.lowlevel.checkpoint()
-
-    async def _keep_books(self, engine: Engine) -> None:
-        """As a supervisor does for one-off commands."""
-        while True:
-            await engine.wait(lambda desired, observed, _plan: after_runs(desired, observed) is not desired)
-            self._ask(after_runs(self.desired, engine.observed))
-            self.commands.current = self.desired
-
-    async def _end_bad_times(self) -> None:
-        self.crashes = set()
-        self.faults.error_share = self.faults.lost_share = self.faults.late_share = 0.0
-        await anyio.sleep(1.0)  # a crashed engine has its successor by then
-
-    async def _come_to_rest(self) -> None:
-        """Until nothing is left to do, even after a look that no lost event can have spoiled."""
-        assert self.engine is not None
-        with anyio.move_on_after(PATIENCE) as patience:
-            await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
-            await anyio.sleep(RESYNC + 5.0)
-            await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
-            while any(entry.what == "exited" and clock() - entry.at < LOOKING for entry in self.world.journal):
-                # A program has just ended by itself, and the look at it may still be under way.
-                await anyio.sleep(LOOKING)
-                await self.engine.wait(lambda _desired, _observed, plan: plan.converged)
-        assert not patience.cancelled_caught, f"never came to rest: {self.engine.plan}"
+    def _view(self) -> Observed:
+        """What the engine knows, or what is true if there is none yet."""
+        engine = self.simulation.engine
+        return engine.observed if engine is not None else self.world.observed
 
     def check_rest(self) -> None:
-        """The engine knows the world as it is, and another plan has nothing to do."""
-        assert self.engine is not None
-        view = self.engine.observed
-        truth = self.world.view(self.desired)
-        assert view.containers == truth.containers
-        assert view.networks == truth.networks
-        assert view.volumes == truth.volumes
-        assert plan(self.desired, view, {}, clock()).ready == ()
+        self.simulation.check_rest()
         for name, contents in self.world.contents.items():
             assert name in self.world.observed.volumes, f"the contents of {name} outlived it"
             assert name != EXTERNAL_VOLUME or contents[0] == "precious"
@@ -155,6 +101,20 @@ class Schedule:
                     container = self.world.observed.containers[spec.name]
                     assert isinstance(container.status, Running), spec.name
                     assert not container.hooks_left, spec.name
+            if not self.simulation.troubles.clock_jumps:
+                self.check_ages()
+
+    def check_ages(self) -> None:
+        """What goes with another container is not older than that."""
+        containers = self.world.observed.containers
+        for spec in self.desired.of_services:
+            container = containers[spec.name]
+            for dependency in spec.depends_on:
+                first = containers.get(f"{STACK}-{dependency.service}-1")
+                if dependency.restart and first is not None and isinstance(container.status, Running):
+                    assert container.status.started_at >= first.created_at, f"{spec.name} did not go with {first.name}"
+                if first is not None and spec.network_mode == OfService(dependency.service):
+                    assert container.created_at >= first.created_at, f"{spec.name} shares what {first.name} was"
 
     def check_down(self) -> None:
         assert is_down(self.desired, self.world.view(self.desired))
@@ -193,8 +153,5 @@ def _status(status) -> str:
 
 
 def run(schedule: Schedule, seed: int) -> Schedule:
-    """Run it in virtual time. Trio deals its tasks out in random order on purpose; here the seed decides."""
-    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
-    trio._core._run._r.seed(seed)
-    anyio.run(schedule.live, backend="trio", backend_options={"clock": trio.testing.MockClock(autojump_threshold=0)})
+    run_in_virtual_time(schedule.live, seed, rounds=ROUNDS)
     return schedule

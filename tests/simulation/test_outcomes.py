@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
 import anyio
 import pytest
-import trio
-import trio.testing
 
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.faults import Faults
@@ -20,6 +19,7 @@ from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until
 from orchestra.errors import FatalError
 from orchestra.model.desired import HealthcheckSpec
 from orchestra.model.observed import Exited, Running
+from orchestra.testing.simulation.virtual_time import run_in_virtual_time
 from tests.plan.stacks import asked, going_down, service, stack
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
@@ -114,15 +114,12 @@ class Case:
         return random.choice(["", ":completed"]) if "exits" in kind else ""
 
     def run(self, order: int) -> Outcome:
-        """Trio deals its tasks out in random order on purpose; here the order decides, as it does over all chance."""
-        trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
-        trio._core._run._r.seed(order)
-        clock = trio.testing.MockClock(autojump_threshold=0)
-        return anyio.run(self._live, order, backend="trio", backend_options={"clock": clock})
+        """The order decides over all chance."""
+        return run_in_virtual_time(partial(self._live, order), order)
 
     async def _live(self, order: int) -> Outcome:
         def clock() -> float:
-            return EPOCH + trio.current_time()
+            return EPOCH + anyio.current_time()
 
         programs = {name: Program((RUNS.get(kind, Run()),)) for name, kind in self.kinds.items()}
         world = World("s", clock, programs, available={"app": "sha256:app"})

@@ -1,4 +1,4 @@
-"""The real engine on a fake world in virtual time: hundreds of lives with crashes, faults and lost events."""
+"""The real engine on a fake world in virtual time: lives with crashes, faults, lost events, drift and updates."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import os
 
 import pytest
 
+from orchestra.engine.planner import Planner
+from orchestra.plan.plan import plan
 from tests.simulation.schedule import Schedule, normal_form, run
 
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
-CHUNK = 25
+CHUNK = 50
+LIVES = 600
 ALONE = os.environ.get("ORCHESTRA_SEED")
 """One seed to run by itself, as a failure tells."""
+FAILED_ONCE = (32, 44, 48, 52, 72, 208, 481, 660)
+"""Seeds that have failed: a stand-in that had ended was waited for, an update ended unnoticed, and others."""
 
 
 def seeds(first: int) -> range:
@@ -27,13 +32,18 @@ def survives(seed: int, **options) -> Schedule:
         raise
 
 
-@pytest.mark.parametrize("first", range(0, 1 if ALONE else 600, CHUNK))
+@pytest.mark.parametrize("first", range(1000, 1001 if ALONE else 1000 + LIVES, CHUNK))
 def test_every_life_keeps_the_promises(first):
     for seed in seeds(first):
         survives(seed)
 
 
-@pytest.mark.parametrize("first", range(5000, 5001 if ALONE else 5150, CHUNK))
+def test_what_has_failed_once_does_not_again():
+    for seed in FAILED_ONCE:
+        survives(seed)
+
+
+@pytest.mark.parametrize("first", range(5000, 5001 if ALONE else 5100, CHUNK))
 def test_interrupted_runs_end_where_one_undisturbed_run_ends(first):
     for seed in seeds(first):
         disturbed = survives(seed, well_behaved=True)
@@ -45,3 +55,23 @@ def test_a_seed_reproduces_its_run():
     first = survives(7).world.journal
     second = survives(7).world.journal
     assert [(entry.at, entry.what, entry.name) for entry in first] == [(e.at, e.what, e.name) for e in second]
+
+
+def test_the_plans_of_the_parts_are_the_plan_of_the_whole(monkeypatch):
+    """And a plan that is not made anew would be the same."""
+    counts = {"parts": 0, "whole": 0}
+    made = Planner.plan
+
+    def compared(self, observed, in_flight, changed, now):
+        found = made(self, observed, in_flight, changed, now)
+        whole = plan(self.desired, observed, in_flight, now)
+        counts["whole" if self._plans is None else "parts"] += 1
+        assert (found.wake_at, found.converged, found.hopeless) == (whole.wake_at, whole.converged, whole.hopeless)
+        for field in ("ready", "blocked", "failed", "updated", "failing"):
+            assert sorted(map(repr, getattr(found, field))) == sorted(map(repr, getattr(whole, field))), field
+        return found
+
+    monkeypatch.setattr(Planner, "plan", compared)
+    for seed in seeds(7000):
+        survives(seed)
+    assert ALONE or min(counts.values()) > 100

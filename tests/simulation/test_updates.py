@@ -6,8 +6,6 @@ from random import Random
 
 import anyio
 import pytest
-import trio
-import trio.testing
 
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.faults import Faults
@@ -21,6 +19,7 @@ from orchestra.model.observed import Running
 from orchestra.model.update import Ending, FailureAction, Order, Update
 from orchestra.plan.earlier import with_earlier
 from orchestra.record import replace
+from orchestra.testing.simulation.virtual_time import run_in_virtual_time
 from tests.plan.stacks import service, stack
 
 EPOCH = 1_000_000.0
@@ -32,7 +31,7 @@ NEVER_HEALTHY = Program((Run(healthy_from=None),))
 
 
 def clock() -> float:
-    return EPOCH + trio.current_time()
+    return EPOCH + anyio.current_time()
 
 
 class Versions(World):
@@ -136,10 +135,7 @@ class Life:
             tasks.cancel_scope.cancel()
 
     def run(self) -> Life:
-        trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
-        trio._core._run._r.seed(self.random.random())
-        clock = trio.testing.MockClock(autojump_threshold=0)
-        anyio.run(self.live, backend="trio", backend_options={"clock": clock})
+        run_in_virtual_time(self.live, self.random.random())
         return self
 
     @property

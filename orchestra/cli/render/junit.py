@@ -6,13 +6,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from orchestra.testing.trial import Outcome
+from orchestra.testing.result import Outcome
 from orchestra.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestra.testing.trial import Result
+    from orchestra.testing.result import Result
 
 
 def render_junit(results: Sequence[Result]) -> bytes:

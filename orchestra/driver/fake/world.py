@@ -7,10 +7,12 @@ engine makes (creating without an image, removing what runs) raise AssertionErro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from signal import SIGKILL, SIGTERM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.fake.program import Program, one_shot
+from orchestra.errors import TemporaryError
 from orchestra.model.names import ContainerName, NetworkName
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.model.resource import Kind
@@ -25,7 +27,7 @@ from orchestra.plan.action import (
 )
 from orchestra.plan.predict import predict, with_container
 from orchestra.plan.volumes import named_volumes
-from orchestra.record import Record, replace
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,11 +39,13 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container
     from orchestra.plan.action import Action
 
+UNTIL_STOPPED = Program()
+INITIALIZING = one_shot(0.1)
 TERMINATED = 143
 KILLED = 137
 
 
-class Entry(Record):
+class Entry(NamedTuple):
     """One thing that happened: created, starting, started, ``hook COMMAND``, stopping, exited, removed, and so on.
 
     spec: of the container, for created, calls and started; exit_code: for exited.
@@ -57,6 +61,7 @@ class Entry(Record):
 @dataclass(slots=True)
 class _Process:
     run: Run
+    began_at: float
     ends_at: float | None
     exit_code: int
     stopped: bool = False
@@ -87,8 +92,11 @@ class World:
         self._truth = Observed(stack)
         self._specs: dict[str, ContainerSpec] = {}
         self._processes: dict[str, _Process] = {}
+        self._ends: list[tuple[float, str]] = []
         self._runs: dict[str, int] = {}
         self._made = 0
+        self._taken: set[str] = set()
+        self._ill: set[str] = set()
 
     @property
     def observed(self) -> Observed:
@@ -98,12 +106,12 @@ class World:
 
     def program(self, name: str) -> Program:
         spec = self._specs.get(name)
-        return self.program_of(spec) if spec else Program()
+        return self.program_of(spec) if spec else UNTIL_STOPPED
 
     def program_of(self, spec: ContainerSpec) -> Program:
         if spec.initializes:
-            return self.programs.get(f"pre_start {spec.service}", one_shot(0.1))
-        return self.programs.get(spec.service, Program())
+            return self.programs.get(f"pre_start {spec.service}", INITIALIZING)
+        return self.programs.get(spec.service, UNTIL_STOPPED)
 
     def view(self, desired: Desired) -> Observed:
         """What a driver reports: the stack's own resources, and others that ``desired`` names."""
@@ -118,6 +126,25 @@ class World:
             volumes={name: v for name, v in truth.volumes.items() if not v.external or name in volumes},
             images={name: image for name, image in truth.images.items() if name in images},
         )
+
+    def set_illness(self, service: str, *, ill: bool) -> None:
+        """Whether the health checks of a service fail from now on, whatever its program does."""
+        (self._ill.add if ill else self._ill.discard)(service)
+
+    def take(self, name: str) -> None:
+        """Another program kills and removes a container."""
+        self.kill(name)
+        self._taken.add(name)
+        self.remove(name)
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: what is to happen does so after as much time as before."""
+        for process in self._processes.values():
+            process.began_at += seconds
+            if process.ends_at is not None:
+                process.ends_at += seconds
+        self._ends = [(p.ends_at, name) for name, p in self._processes.items() if p.ends_at is not None]
+        heapify(self._ends)
 
     def lose_rules(self) -> None:
         """Another program removes the firewall rules of every network."""
@@ -210,6 +237,8 @@ class World:
     def start(self, name: str, restarts: int, backoff: int) -> None:
         self.pass_time()
         container = self._truth.containers.get(name)
+        if container is None and name in self._taken:
+            raise TemporaryError(f"container {name} does not exist")
         assert container is not None, f"{name}: started, but does not exist"
         if isinstance(container.status, Running):
             return
@@ -220,7 +249,9 @@ class World:
         self._truth = predict(self._truth, action, now)
         self._put_status(name, Running(1000 + sum(self._runs.values()), now))
         ends_at = None if run.exits_after is None else now + run.exits_after
-        self._processes[name] = _Process(run, ends_at, run.exit_code)
+        self._processes[name] = _Process(run, now, None, run.exit_code)
+        if ends_at is not None:
+            self._end_at(name, ends_at, run.exit_code)
         for volume in self._truth.containers[name].volumes:
             self.contents.setdefault(volume, []).append(name)
         self._note("started", name, self._specs[name])
@@ -246,14 +277,18 @@ class World:
             return
         ends_at = self.now() + process.run.stops_after
         if process.ends_at is None or ends_at < process.ends_at:
-            process.ends_at, process.exit_code = ends_at, TERMINATED
+            self._end_at(name, ends_at, TERMINATED)
             self._notify("")
 
     def kill(self, name: str) -> None:
-        process = self._processes.get(name)
-        if process is not None:
-            process.ends_at, process.exit_code = self.now(), KILLED
+        if name in self._processes:
+            self._end_at(name, self.now(), KILLED)
             self.pass_time()
+
+    def _end_at(self, name: str, ends_at: float, exit_code: int) -> None:
+        process = self._processes[name]
+        process.ends_at, process.exit_code = ends_at, exit_code
+        heappush(self._ends, (ends_at, name))
 
     def remove(self, name: str) -> None:
         self.pass_time()
@@ -273,10 +308,11 @@ class World:
         container = self._truth.containers.get(name)
         if container is None or not isinstance(container.status, Running):
             return None
-        run = self._processes[name].run
-        age = self.now() - container.status.started_at
+        process = self._processes[name]
+        run, age = process.run, self.now() - process.began_at
         healthy = run.healthy_from is not None and age >= run.healthy_from
         healthy = healthy and not (run.unhealthy_from is not None and age >= run.unhealthy_from)
+        healthy = healthy and container.service not in self._ill
         if healthy:
             self._note("healthy", name)
         return healthy
@@ -293,13 +329,19 @@ class World:
 
     def next_end(self) -> float | None:
         """When the next program ends, as far as is known."""
-        return min((p.ends_at for p in self._processes.values() if p.ends_at is not None), default=None)
+        while self._ends and not self._is_current(*self._ends[0]):
+            heappop(self._ends)
+        return self._ends[0][0] if self._ends else None
+
+    def _is_current(self, ends_at: float, name: str) -> bool:
+        """Whether the program still ends then: it may have ended, or do so at another time."""
+        return name in self._processes and self._processes[name].ends_at == ends_at
 
     def pass_time(self) -> None:
         """End programs whose time has come."""
         now = self.now()
-        due = [(p.ends_at, name) for name, p in self._processes.items() if p.ends_at is not None and p.ends_at <= now]
-        for ended_at, name in sorted(due):
+        while (ended_at := self.next_end()) is not None and ended_at <= now:
+            _, name = heappop(self._ends)
             process = self._processes.pop(name)
             status = self._truth.containers[name].status
             assert isinstance(status, Running)

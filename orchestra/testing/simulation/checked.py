@@ -1,0 +1,194 @@
+"""A fake driver that watches every call for what must never happen."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orchestra.driver.fake.driver import FakeDriver
+from orchestra.model.desired import Condition
+from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.wish import Goal, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.driver.fake.faults import Faults
+    from orchestra.driver.fake.world import World
+    from orchestra.engine.driver import ProbeResult
+    from orchestra.engine.loop import Engine
+    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.hook import Hook
+    from orchestra.model.observed import Container
+    from orchestra.plan.action import AnonymousVolumes
+
+PROOF = {Condition.STARTED: "started", Condition.HEALTHY: "healthy", Condition.COMPLETED: "exited"}
+
+
+class CheckedDriver(FakeDriver):
+    """Raises AssertionError, which ends the life. engine: the one that it serves."""
+
+    engine: Engine
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        super().__init__(world, faults)
+        self._busy: set[str] = set()
+        self._checked: set[tuple[str, str]] = set()
+        self._decided: set[str] = set()
+
+    @property
+    def _desired(self) -> Desired:
+        return self.engine.desired
+
+    @contextmanager
+    def _alone(self, resource: str) -> Iterator[None]:
+        """At most one call per resource."""
+        assert resource not in self._busy, f"two calls at once on {resource}"
+        self._busy.add(resource)
+        try:
+            yield
+        finally:
+            self._busy.remove(resource)
+
+    def _seen(self, name: str) -> Container | None:
+        return self.world.observed.containers.get(name)
+
+    async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
+        with self._alone(spec.name):
+            await super().check(spec, image_digest, settled=settled)
+        self._checked.add((spec.name, spec.config_hash))
+
+    async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
+        if not (spec.one_off or spec.initializes):
+            twins = [each.name for each in self.world.observed.containers.values() if _is_twin(each, spec)]
+            assert not twins, f"{spec.name} was created beside {twins[0]}"
+        with self._alone(spec.name):
+            return await super().create(spec, image_digest)
+
+    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
+        inits: dict[str, ContainerSpec] = {
+            init.name: init for spec in self._desired.of_services for init in spec.pre_start
+        }
+        spec = self._desired.container(name) or inits.get(name)
+        assert spec is not None, f"{name} was started, but is not wanted"
+        container = self._seen(name)
+        if container is not None and isinstance(container.status, Created):
+            self._assert_initialized(name, spec)
+        wish = self._desired.wish(spec.service) if spec.one_off is None else Wish(alone=spec.one_off.alone)
+        assert not wish.rests, f"{name} was started, but is to rest"
+        assert wish.goal is Goal.RUN or restarts, f"{name} was started, but is to be created only"
+        for dependency in spec.depends_on if not wish.alone else ():
+            needed = self._desired.wish(dependency.service)
+            looked_at = restarts or not wish.restart or needed.restart
+            if not (dependency.required and needed.goal is Goal.RUN and looked_at):
+                continue
+            for replica in self._desired.replicas(dependency.service):
+                if not replica.stand_in:
+                    self._assert_held(name, replica, dependency.condition)
+                    assert restarts or self._has_run_its_hooks(replica.name), f"{name} was started before those hooks"
+        with self._alone(name):
+            return await super().start(name, restarts=restarts, backoff=backoff)
+
+    def _assert_initialized(self, name: str, spec: ContainerSpec) -> None:
+        """Every init container has completed since the container that it initializes was created, in order."""
+        ended = []
+        for init in spec.pre_start:
+            seen, owner = self._seen(init.name), self._seen(init.initializes)
+            assert seen is not None, f"{name} was started before {init.name}"
+            assert isinstance(seen.status, Exited), f"{name} was started before {init.name} ended"
+            assert seen.status.succeeded, f"{name} was started although {init.name} failed"
+            assert owner is None or seen.created_at >= owner.created_at, f"{name} was started before {init.name} again"
+            ended.append(seen.status.finished_at)
+        assert ended == sorted(ended), f"the init containers of {name} did not run in order"
+
+    def _has_run_its_hooks(self, name: str) -> bool:
+        container = self._seen(name)
+        return container is None or not (isinstance(container.status, Running) and container.hooks_left)
+
+    async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
+        container = self._seen(name)
+        if container is not None and hook in container.pre_stop:
+            self._assert_replaceable(name)  # from here on it is completed, whatever another command asks for meanwhile
+            self._decided.add(name)
+        with self._alone(name):
+            return await super().run_hook(name, hook, timeout=timeout)
+
+    def _assert_said_goodbye(self, name: str) -> None:
+        """Before a container is asked to stop, its pre_stop hooks have run, if there was time."""
+        container = self._seen(name)
+        if container is None or not isinstance(container.status, Running) or container.status.stopping:
+            return
+        left = {f"hook {hook.command[0]}" for hook in container.pre_stop}
+        for entry in reversed(self.world.journal):
+            if entry.name == name:
+                if entry.what == "started":
+                    break
+                left.discard(entry.what)
+        assert not left, f"{name} was stopped at once"
+
+    def _assert_held(self, name: str, replica: ContainerSpec, condition: Condition) -> None:
+        """The condition held at some time since the container it is about was made."""
+        for entry in reversed(self.world.journal):
+            if entry.name == replica.name:
+                if entry.what == PROOF[condition] and not entry.exit_code:
+                    return
+                if entry.what == "created":
+                    break
+        raise AssertionError(f"{name} was started before {replica.name}: {condition}")
+
+    async def stop(self, name: str, *, signal: str, timeout: float) -> None:
+        self._assert_ours(name)
+        if not self._desired.containers:
+            self._assert_no_dependent_runs(name)
+        if name not in self._decided:
+            self._assert_replaceable(name)
+        self._decided.discard(name)
+        if timeout:
+            self._assert_said_goodbye(name)
+        with self._alone(name):
+            await super().stop(name, signal=signal, timeout=timeout)
+
+    def _assert_replaceable(self, name: str) -> None:
+        """Nothing is stopped for a definition that was not found to be startable."""
+        wanted, container = self._desired.container(name), self._seen(name)
+        assert wanted is None or wanted.one_off is None, f"the command {name} was stopped"
+        wish = None if wanted is None else self._desired.wish(wanted.service)
+        if wanted is None or container is None or wish is None or wish.rests or wish.restart:
+            return
+        if isinstance(container.status, Running) and container.config_hash != wanted.config_hash:
+            assert (name, wanted.config_hash) in self._checked, f"{name} was stopped for an unchecked definition"
+
+    def _assert_no_dependent_runs(self, name: str) -> None:
+        containers = self.world.observed.containers
+        service = containers[name].service if name in containers else ""
+        for other in containers.values():
+            leaves = other.service in self._desired.services or self._desired.request.remove_orphans
+            runs = isinstance(other.status, Running) and service in other.depends_on and leaves
+            assert not runs, f"{name} was stopped while {other.name}, which depends on it, runs"
+
+    def _assert_ours(self, name: str) -> None:
+        container = self._seen(name)
+        if container is not None and container.service not in self._desired.services and not container.one_off:
+            assert self._desired.request.remove_orphans, f"the orphan {name} was touched unasked"
+
+    async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
+        self._assert_ours(name)
+        with self._alone(name):
+            await super().remove(name, volumes=volumes)
+
+    async def remove_volume(self, name: str) -> None:
+        assert self._desired.request.remove_volumes, f"volume {name} was removed unasked"
+        assert not self._desired.containers, f"volume {name} was removed while the stack is up"
+        with self._alone(name):
+            await super().remove_volume(name)
+
+    async def remove_network(self, name: str) -> None:
+        with self._alone(name):
+            await super().remove_network(name)
+
+
+def _is_twin(container: Container, spec: ContainerSpec) -> bool:
+    """Whether it is another container for the same replica."""
+    if container.one_off or container.name == spec.name:
+        return False
+    return (container.service, container.index) == (spec.service, spec.index)
