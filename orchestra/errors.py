@@ -18,7 +18,8 @@ Anything else that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from orchestra.named_tuple import NamedTuple
 
 
 class Span(NamedTuple):

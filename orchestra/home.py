@@ -7,8 +7,8 @@ Two roots: *data* survives a reboot (images, snapshots, volumes, logs, what was 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 
 TYPE_CHECKING = False

@@ -6,10 +6,17 @@ Every command makes the classes of its options, requests, results and events bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - the hints of a subclass are those of this class too
-from typing import Any, ClassVar, dataclass_transform
-
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+    Class = TypeVar("Class", bound=type)
+else:
+
+    def dataclass_transform(**_options: object) -> Callable[[Class], Class]:
+        """Only type checkers need it, and ``typing`` takes 3 ms to import."""
+        return lambda cls: cls
 
 
 @dataclass_transform(frozen_default=True)
@@ -20,9 +27,13 @@ class Record:
     Equal when class and fields are. Not a tuple: fields are taken by name.
     """
 
-    _fields: ClassVar[tuple[str, ...]] = ()
-    _field_names: ClassVar[frozenset[str]] = frozenset()
-    _field_defaults: ClassVar[Mapping[str, object]] = {}
+    # Without annotations: those would be among the hints of each subclass, and need ``typing`` to be evaluated.
+    if TYPE_CHECKING:
+        _fields: ClassVar[tuple[str, ...]] = ()
+        _field_names: ClassVar[frozenset[str]] = frozenset()
+        _field_defaults: ClassVar[Mapping[str, object]] = {}
+    else:
+        _fields, _field_names, _field_defaults = (), frozenset(), {}
 
     def __init_subclass__(cls) -> None:
         own = tuple(name for name, kind in cls.__annotations__.items() if not _is_of_the_class(kind))

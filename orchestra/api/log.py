@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.log_follow import Follower
 from orchestra.linux.readiness import first_readable
 from orchestra.model.log import Written
+from orchestra.named_tuple import NamedTuple
 from orchestra.stacks.logs import Logs, Selection
 
 if TYPE_CHECKING:

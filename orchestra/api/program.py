@@ -6,9 +6,10 @@ import os
 import select
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.linux.readiness import first_readable
+from orchestra.named_tuple import NamedTuple
 from orchestra.stacks.exec import find_target
 
 if TYPE_CHECKING:

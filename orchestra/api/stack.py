@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.api.errors import ExecError, StackError, UpError
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.model.project import Chosen
 from orchestra.model.request import Changes
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import replace
 from orchestra.stacks.containers import Known, exists
 from orchestra.stacks.down import DownOptions, down

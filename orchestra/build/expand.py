@@ -8,8 +8,9 @@ the modifiers ``:- - :+ + :? ?`` (default, alternative, required), ``# ## % %%``
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 from orchestra.regex import regex
 

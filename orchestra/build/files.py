@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.build import history as text_of
 from orchestra.build import instruction as typed
@@ -11,6 +11,7 @@ from orchestra.build.paths import below_root, destination, escaped
 from orchestra.build.problem import Wrong
 from orchestra.build.remote import parse_remote
 from orchestra.build.step import ContextFiles, Copy, Download, GitTree, InlineFiles
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import replace
 from orchestra.regex import regex
 

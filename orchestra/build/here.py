@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from orchestra.build.expand import ExpansionError, Style, expand
 from orchestra.build.words import is_json_array
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 from orchestra.regex import regex
 

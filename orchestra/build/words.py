@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
 from orchestra.build.problem import Wrong
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 _SPACES = regex(r"[\t\v\f\r ]+")

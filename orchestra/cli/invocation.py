@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TypeVar
 
 from orchestra.cli.table import find_command
 from orchestra.model.project import Project
@@ -12,11 +11,11 @@ from orchestra.stacks.context import make_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any, TextIO, TypeVar
 
     from orchestra.stacks.context import Context
 
-T = TypeVar("T", bound=Record)
+    T = TypeVar("T", bound=Record)
 
 
 class Invocation(Record):

@@ -7,7 +7,7 @@ are merged in order, later over earlier. Included files count as the earliest.
 from __future__ import annotations
 
 import os.path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.compose.canonical import canonicalise
 from orchestra.compose.environment import Environment, check_printable, decode_text, read_dotenv
@@ -19,6 +19,7 @@ from orchestra.compose.paths import resolve_paths
 from orchestra.compose.request import Passes
 from orchestra.compose.source import Budget, Source, parse_documents
 from orchestra.compose.traps import look_for_traps
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from orchestra.compose.problems import Problems

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os.path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from orchestra.compose.merge import merge_at
 from orchestra.compose.nodes import RESET, WRONG, Map, Scalar, find_map, plain, walk, wrong
 from orchestra.compose.schema.values import describe
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from orchestra.compose.environment import Environment

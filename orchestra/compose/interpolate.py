@@ -8,10 +8,11 @@ Operators, with ``word`` and ``message`` interpolated themselves, and only when 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.compose.nodes import WRONG, Map, Node, Path, Scalar, Seq, wrong
 from orchestra.errors import Span
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.compose.addresses import static_addresses
 from orchestra.compose.assemble import ALL_PASSES, Assembler, declared_name
@@ -21,6 +21,7 @@ from orchestra.compose.validate import validate
 from orchestra.compose.watching import watch_rules
 from orchestra.errors import UserError
 from orchestra.model.names import ServiceName
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:

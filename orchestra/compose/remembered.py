@@ -7,10 +7,11 @@ time; a damaged one is a miss. Standard library only, and little of it: commands
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from stat import S_ISDIR, S_ISREG
+
+from orchestra.digests import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def recall(
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return payload if hashlib.sha256(payload).hexdigest() == digest else None
+    return payload if sha256(payload).hexdigest() == digest else None
 
 
 def remember(loads_directory: str, request: Mapping[str, Any], inputs: Dependencies, payload: bytes) -> None:
@@ -67,7 +68,7 @@ def remember(loads_directory: str, request: Mapping[str, Any], inputs: Dependenc
     entry = {
         "files": dict(inputs.files),
         "variables": dict(inputs.variables),
-        "payload": hashlib.sha256(payload).hexdigest(),
+        "payload": sha256(payload).hexdigest(),
     }
     from orchestra.linux import private_files
 
@@ -91,7 +92,7 @@ def entry_path(loads_directory: str, request: Mapping[str, Any]) -> str:
 
     key = {name: value for name, value in request.items() if name != "environment"}
     text = json.dumps([FORMAT, __version__, _own_code(), key], sort_keys=True)
-    return f"{loads_directory}/{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"{loads_directory}/{sha256(text.encode()).hexdigest()}"
 
 
 def _own_code() -> list[tuple[str, int, int]]:
@@ -118,6 +119,6 @@ def _digest_of(path: str) -> str | None:
         if not S_ISREG(mode):
             return ""
         with open(descriptor, "rb", closefd=False) as file:
-            return hashlib.sha256(file.read()).hexdigest()
+            return sha256(file.read()).hexdigest()
     finally:
         os.close(descriptor)

@@ -7,7 +7,7 @@ number of values, the depth of nesting, and what aliases add.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -25,6 +25,7 @@ from orchestra.compose.nodes import OVERRIDE, RESET, WRONG, Map, Node, Path, Sca
 from orchestra.compose.scalars import render, resolve
 from orchestra.compose.syntax_errors import explain_syntax_error
 from orchestra.errors import Span
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 from orchestra.units import parse_bytes
 

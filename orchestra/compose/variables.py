@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from orchestra.compose.interpolate import MAXIMUM_DEPTH, InterpolationError, references
 from orchestra.compose.nodes import Scalar, walk
 from orchestra.compose.yaml_text import render_yaml
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

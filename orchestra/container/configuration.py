@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from errno import EINVAL
-from typing import Any, ClassVar, Self
 
 from orchestra.linux.syscall import SystemCallError
 from orchestra.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Self
 
 Rows = Sequence[Mapping[str, int]]
 """Of a map of users or groups: containerID, hostID, size."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from errno import EINVAL, ENOENT
-from typing import Any
 
 from orchestra.linux.security import seccomp
 from orchestra.linux.syscall import SystemCallError
@@ -11,6 +10,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from orchestra.container.configuration import Configuration
     from orchestra.container.directory import ContainerDirectory

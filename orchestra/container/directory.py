@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from errno import EBADMSG, ENOTEMPTY
-from typing import Any, NamedTuple
 
 from orchestra.linux import private_files
 from orchestra.linux.process import Process
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 RUN_FILES = ("shim.sock", "stdin", "stdout", "stderr", "log.note")
 """What the shim makes for one run and removes at its end, beside ``shim.pid``, which goes last."""

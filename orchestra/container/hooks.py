@@ -13,7 +13,6 @@ import os
 import re
 import signal
 from errno import ECANCELED, EINVAL, ETIMEDOUT
-from typing import Any
 
 from orchestra.linux import process
 from orchestra.linux.readiness import readable
@@ -22,6 +21,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from orchestra.container.configuration import Configuration, Hook
 

@@ -18,7 +18,6 @@ import os
 import signal
 import socket
 from errno import EINVAL
-from typing import Any, NoReturn
 
 from orchestra.container import device_nodes, hooks, isolation, masks, privileges, rootfs, sysctls, wire
 from orchestra.container.confinement import load_filter
@@ -30,6 +29,8 @@ from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
     from orchestra.container.configuration import Configuration, Linux
     from orchestra.container.description import ProcessDescription
     from orchestra.container.settings import Settings

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from errno import EEXIST, EINVAL, ENOENT, EPERM
-from typing import NamedTuple
 
 from orchestra.container import device_nodes, mount_points, proc_mounts
 from orchestra.container.copy_up import copy_up
@@ -18,6 +17,7 @@ from orchestra.container.mapped_owners import open_owners
 from orchestra.linux import user_namespace
 from orchestra.linux.mounts import mount, mount_tree, resolve
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from errno import EPIPE
-from typing import Any
 
 from orchestra.container import OCI_VERSION
 from orchestra.linux import unix_socket
@@ -14,6 +13,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 def state(

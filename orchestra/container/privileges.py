@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import resource
 from errno import EACCES, EINVAL, EIO, ENOENT, ENOEXEC, EPERM
-from typing import NoReturn
 
 from orchestra.linux import oom_score, passwd, process
 from orchestra.linux.security import capabilities, seccomp
@@ -18,6 +17,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from orchestra.container.configuration import Configuration
     from orchestra.container.description import ProcessDescription

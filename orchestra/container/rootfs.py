@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from errno import EINVAL, EPERM
-from typing import Any
 
 from orchestra.container import device_nodes, mounts
 from orchestra.linux import namespaces
@@ -19,6 +18,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
 
     from orchestra.container.configuration import Configuration
     from orchestra.container.mounts import Link, Source

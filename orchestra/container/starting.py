@@ -6,7 +6,6 @@ The other side of ``init``. Used by the shim, which has other things to listen t
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from orchestra.container import hooks, init, isolation, oci, sysctls, wire
 from orchestra.linux import process, unix_socket
@@ -14,6 +13,7 @@ from orchestra.linux import process, unix_socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from orchestra.container.configuration import Configuration
     from orchestra.container.settings import Settings

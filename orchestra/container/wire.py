@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from errno import EPROTO
-from typing import Any
 
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
@@ -15,14 +14,15 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any
+
+    Message = dict[str, Any]
 
 MAX_LINE = 4 << 20
 PING = "ping"
 """A request to a fork server that checks whether it is alive."""
 NAMES = "names"
 """A request to a fork server to fork the stack's resolver: see ``orchestra.names.process``."""
-
-Message = dict[str, Any]
 
 
 def encode(message: Message) -> bytes:

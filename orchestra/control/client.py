@@ -7,7 +7,7 @@ be repeated, and the supervisor records each request that changes the desired st
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from orchestra import __version__
 from orchestra.control import wire
@@ -18,6 +18,7 @@ from orchestra.model.codec import decode
 from orchestra.model.event import decode_event
 from orchestra.model.request import PingRequest
 from orchestra.model.result import PingResult
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -29,6 +29,7 @@ from orchestra.linux.readiness import readable
 from orchestra.model.desired import Desired
 from orchestra.model.event import ActionEvent, Phase
 from orchestra.model.names import StackName
+from orchestra.named_tuple import NamedTuple
 from orchestra.plan.one_offs import without_lost_runs
 from orchestra.shim.supervision import Backoff
 

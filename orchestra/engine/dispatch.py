@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import anyio
 
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.observed import Running
+from orchestra.named_tuple import NamedTuple
 from orchestra.plan.action import (
     CheckContainer,
     ConnectContainer,

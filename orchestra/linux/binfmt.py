@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from orchestra.named_tuple import NamedTuple
 
 DIRECTORY = "/proc/sys/fs/binfmt_misc"
 # e_ident's class and byte order, and e_machine (elf(5)), by the architecture's name in Go.

@@ -13,7 +13,6 @@ import struct
 import sys
 import time
 from errno import EINVAL, ENOTTY, EPERM, ESRCH
-from typing import NamedTuple
 
 from orchestra.linux.syscall import (
     SYS_CLONE3,
@@ -29,6 +28,7 @@ from orchestra.linux.syscall import (
     declare_number,
     libc,
 )
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

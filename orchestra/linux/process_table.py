@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from orchestra.linux.process import booted_at, load_stat
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from errno import EEXIST, EINVAL, ENODEV, ENOENT, ENOTSUP
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

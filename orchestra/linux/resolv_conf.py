@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from orchestra.named_tuple import NamedTuple
 
 PATH = "/etc/resolv.conf"
 

@@ -8,11 +8,11 @@ import stat
 import struct
 import termios
 from errno import ENODEV
-from typing import NamedTuple
 
 from orchestra.linux.mounts.procfs import file_system_kind
 from orchestra.linux.mounts.resolve import open_in_root
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TIOCGPTPEER = 0x5441
 TIOCSPTLCK = 0x40045431

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+
+from orchestra.named_tuple import NamedTuple
 
 KEPT = 1 << 16
 """A plan names each of its resources many times, and so does the next plan."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from orchestra.named_tuple import NamedTuple
 from orchestra.names.message import QUESTION_AT, aged, lifetime
 
 TYPE_CHECKING = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import NamedTuple
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.names.answer import answer
 from orchestra.names.cache import Cache
 from orchestra.names.loop import Loop

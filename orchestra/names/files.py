@@ -9,7 +9,6 @@ import json
 import os
 from contextlib import suppress
 from errno import ENOENT, ENOTDIR
-from typing import NamedTuple
 
 from orchestra.container.directory import ContainerDirectory
 from orchestra.linux.inotify import (
@@ -26,6 +25,7 @@ from orchestra.linux.inotify import (
     Inotify,
 )
 from orchestra.linux.resolv_conf import PATH, load_resolv_conf
+from orchestra.named_tuple import NamedTuple
 from orchestra.names.message import pack_address
 from orchestra.names.zone import Directory, Named, Standing, View, directory_of
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 import struct
 from enum import IntEnum
-from typing import NamedTuple
+
+from orchestra.named_tuple import NamedTuple
 
 LARGEST_QUESTION = 4096
 """Bytes; more than any resolver library sends."""

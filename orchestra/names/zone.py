@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from orchestra.named_tuple import NamedTuple
 from orchestra.names.message import pointer_name, wire_name
 
 TYPE_CHECKING = False

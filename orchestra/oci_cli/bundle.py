@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from errno import EINVAL, ENOENT, ENOTDIR, EPERM
-from typing import Any, NamedTuple
 
 from orchestra.container import isolation
 from orchestra.container.configuration import read_linux
 from orchestra.linux.cgroup import is_scope, own_parent
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OCI_MAJOR = "1"
 KEPT_IN = "orchestra-runtime"  # the group of containers whose configuration names none

@@ -7,13 +7,17 @@ import os
 import socket
 import time
 from errno import EAGAIN, EBUSY, ECONNREFUSED, EEXIST, EINVAL, ENOENT
-from typing import Any, NamedTuple
 
 from orchestra.container import oci
 from orchestra.container.directory import ContainerDirectory
 from orchestra.linux import cgroup, namespaces, process, unix_socket
 from orchestra.linux.cgroup import freezer
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 GATE = "start.sock"
 SECCOMP = "seccomp"

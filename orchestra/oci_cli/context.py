@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from orchestra.linux import user_namespace
+from orchestra.named_tuple import NamedTuple
 from orchestra.oci_cli.container import Container
 
 TYPE_CHECKING = False

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from errno import EACCES, ECANCELED, EPERM, EROFS
-from typing import Any, NamedTuple
 
 from orchestra.container import device_nodes, hooks, init, isolation, starting
 from orchestra.container.configuration import read_configuration, read_linux
@@ -15,11 +14,14 @@ from orchestra.container.settings import Settings
 from orchestra.container.starting import StartingProcess
 from orchestra.linux import cgroup, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 from orchestra.oci_cli import console, fault
 from orchestra.oci_cli.container import SECCOMP, Container, Found, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orchestra.oci_cli.bundle import Bundle
     from orchestra.oci_cli.readiness import Readiness
     from orchestra.oci_cli.report import Report

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 from errno import EBUSY, EINVAL, ESRCH
-from typing import Any
 
 from orchestra.command_line.read import Misused
 from orchestra.container import hooks
@@ -20,6 +19,8 @@ from orchestra.oci_cli.container import RECORD, Container, Found, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orchestra.oci_cli.arguments import Options
     from orchestra.oci_cli.context import Context
 

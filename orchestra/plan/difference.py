@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Port, Ulimit
 from orchestra.model.mount import BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, fields
 from orchestra.regex import regex
 from orchestra.units import format_bytes

@@ -12,10 +12,11 @@ next regular one is due, so a slow program is never probed less often than by Do
 from __future__ import annotations
 
 from math import floor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Healthcheck
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec

@@ -9,9 +9,10 @@ code, ``always`` and ``unless-stopped`` do not; stopping by command is ``Request
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.model.desired import RestartPolicy
+from orchestra.named_tuple import NamedTuple
 from orchestra.plan.backoff import delay
 from orchestra.units import format_bytes
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.model.desired import ContainerSpec, Request
 from orchestra.model.resource import ResourceId
+from orchestra.named_tuple import NamedTuple
 from orchestra.plan.difference import Change, differences
 from orchestra.record import replace
 

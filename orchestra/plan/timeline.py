@@ -9,13 +9,14 @@ gaps, and its pieces add up to the whole.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.model.desired import Condition
 from orchestra.model.event import ActionEvent, AskedEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Verb
 from orchestra.model.resource import Kind
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,7 +13,6 @@ import signal
 import time
 from contextlib import suppress
 from errno import ENODATA
-from typing import Any, NamedTuple
 
 from orchestra.container import wire
 from orchestra.container.directory import RUN_FILES, RUNTIME_STATE, UNFINISHED, ContainerDirectory
@@ -21,6 +20,7 @@ from orchestra.linux import process, tty, unix_socket
 from orchestra.linux.inotify import IN_DELETE, IN_MOVED_TO, Inotify
 from orchestra.linux.readiness import first_readable, readable
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 from orchestra.shim.finding import group_of
 from orchestra.shim.state import Exit, State, Status, shim_alive, state
 
@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 
 __all__ = [

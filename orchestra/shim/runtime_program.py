@@ -11,7 +11,7 @@ import os
 import signal
 import stat
 from errno import EACCES, ECANCELED, ENOENT, ENOEXEC
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from orchestra.container import rootfs
 from orchestra.container.configuration import SUBPATH
@@ -22,6 +22,7 @@ from orchestra.linux import cgroup, namespaces, oom_score, process
 from orchestra.linux.mounts import mount, mount_tree
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

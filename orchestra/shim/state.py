@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from enum import Enum
-from typing import NamedTuple
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile, named_process
 from orchestra.linux import process
+from orchestra.named_tuple import NamedTuple
 
 
 class Status(Enum):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from typing import NamedTuple
 
 from orchestra.errors import UserError
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 
 TYPE_CHECKING = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Literal
 
 from orchestra.errors import Diagnostic, Span, UserError
 from orchestra.model.project import Chosen
@@ -14,7 +13,7 @@ from orchestra.stacks.stack_file import StackFile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from orchestra.compose import Loaded, LoadRequest
     from orchestra.stacks.context import Context

@@ -71,9 +71,6 @@ class Target:
         tied: the program ends with this process. Raises UserError with Docker's exit codes if it cannot be executed,
         and OSError for other failures.
         """
-        from orchestra.control.client import supervisor_argv
-        from orchestra.shim.launch import launch
-
         home = self._home
         directory = home.container(self._container.name)
         for _ in range(ATTEMPTS):
@@ -82,12 +79,18 @@ class Target:
                     until_begun(entering)
                     return entering.begun()
             except (FileNotFoundError, ConnectionRefusedError):
-                launch(home, supervisor_argv(home.name, self._context.driver))
+                self._launch()
             except (ConnectionResetError, BrokenPipeError):
                 continue  # the fork server was killed before it had forked: ask its successor
             except SystemCallError as error:
                 raise _explain(error, self._container, self._process["args"][0]) from error
         raise EnvironmentLack(f"the fork server of stack {home.name} keeps exiting", hint=f"see {home.supervisor_log}")
+
+    def _launch(self) -> None:
+        from orchestra.control.client import supervisor_argv
+        from orchestra.shim.launch import launch
+
+        launch(self._home, supervisor_argv(self._home.name, self._context.driver))
 
 
 def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], None] = ignore) -> Target:

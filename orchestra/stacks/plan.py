@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
 
 from orchestra.model.codec import decode
 from orchestra.model.desired import Desired
@@ -27,6 +26,7 @@ from orchestra.stacks.containers import check_known
 from orchestra.stacks.down import request_of
 from orchestra.stacks.stack_file import StackFile, concern, has_provisions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 from functools import partial
-from typing import NamedTuple
 
 from orchestra.compose.remembered import entry_path, recall, remember
 from orchestra.compose.request import LoadRequest
 from orchestra.driver import unsupported
 from orchestra.errors import Diagnostic, Span, UserError
 from orchestra.model.project import Chosen
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, replace
 
 TYPE_CHECKING = False

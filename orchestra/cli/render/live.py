@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from orchestra.cli.render.progress import Quiet
 from orchestra.cli.render.sizes import describe_size
+from orchestra.named_tuple import NamedTuple
 from orchestra.visible import visible
 
 if TYPE_CHECKING:

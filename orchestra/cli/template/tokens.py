@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from orchestra.cli.template.error import TemplateError
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 TYPE_CHECKING = False

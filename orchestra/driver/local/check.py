@@ -14,7 +14,8 @@ from errno import EACCES, ENOENT, ENOTDIR
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local import volume
-from orchestra.driver.local.bundle import observe_host, render_bundle
+from orchestra.driver.local.bundle.config import render_bundle
+from orchestra.driver.local.bundle.host import observe_host
 from orchestra.driver.local.confinement import compile_filter
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import CoveredError, Found, find, has_access_list, read_start

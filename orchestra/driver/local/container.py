@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.container.settings import Log, Settings, load_settings, store_settings
 from orchestra.driver.local import volume
-from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
+from orchestra.driver.local.bundle.config import render_bundle, render_etc_files
+from orchestra.driver.local.bundle.host import observe_host
 from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.build.records import StepRecords
 from orchestra.driver.local.build.upkeep import measure_builds
@@ -12,6 +12,7 @@ from orchestra.driver.local.image.removal import tree_size
 from orchestra.driver.local.look import look_at_containers
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.volume.store import DATA, load_record
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 if TYPE_CHECKING:

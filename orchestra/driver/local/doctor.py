@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local import trial
 from orchestra.driver.local.net.mark import home_hash
 from orchestra.linux import cgroup, namespaces
 from orchestra.linux.security import capabilities
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ and bind mounts.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.record import load_record, sound
@@ -17,6 +17,7 @@ from orchestra.errors import TemporaryError
 from orchestra.model.mount import BindMount, VolumeMount
 from orchestra.model.names import short_id
 from orchestra.model.sharing import OfService
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

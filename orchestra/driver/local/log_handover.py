@@ -9,10 +9,11 @@ import contextlib
 import os
 import socket
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestra.container import wire
 from orchestra.linux import unix_socket
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

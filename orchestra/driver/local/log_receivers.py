@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestra.container import settings
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ No process is asked, so logs of ended containers are read like any other. Standa
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from orchestra.driver.local.log_files import (
     BLOCK,
@@ -21,6 +20,7 @@ from orchestra.driver.local.log_files import (
     stamp_of,
 )
 from orchestra.model.log import Gap, Line
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.bundle import render_process
+from orchestra.driver.local.bundle.process import render_process
 from orchestra.driver.local.executed import OUTPUT_MAX, execute
 from orchestra.engine.driver import ProbeResult
 

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.build.stack import BUILDS
@@ -28,6 +28,7 @@ from orchestra.linux import cgroup, process
 from orchestra.linux.mounts import mount
 from orchestra.linux.mounts.mountinfo import load_mounts
 from orchestra.linux.process import Process
+from orchestra.named_tuple import NamedTuple
 from orchestra.shim import client
 from orchestra.shim.client import Status
 from orchestra.shim.launch import is_locked

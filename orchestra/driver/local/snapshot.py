@@ -19,7 +19,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from orchestra.container.rootfs import BELOW
 from orchestra.driver.local.image.failure import file_errors
@@ -28,6 +28,7 @@ from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.errors import FatalError
 from orchestra.linux import private_files
 from orchestra.linux.durability import sync_file_system
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import traceback
 from errno import EINVAL, EPERM
-from typing import NamedTuple
 
 from orchestra.linux import cgroup, namespaces, process
 from orchestra.linux.mounts import mount
@@ -20,6 +19,7 @@ from orchestra.linux.network import netlink, nftables
 from orchestra.linux.network.netlink import Netlink
 from orchestra.linux.security import libseccomp, seccomp
 from orchestra.linux.syscall import SYS_CLONE3, SystemCallError, check, raw
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from errno import ENOENT
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
 from orchestra.linux.mounts.resolve import open_in_root
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 
 if TYPE_CHECKING:

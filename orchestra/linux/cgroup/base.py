@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from errno import ENOENT
-from typing import Any, NamedTuple
 
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 class Hierarchy(NamedTuple):

@@ -7,13 +7,14 @@ is set, as callers of runc and crun expect, unless 0 is a valid value: swappines
 from __future__ import annotations
 
 from errno import EINVAL
-from typing import Any, NamedTuple
 
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     Row = tuple[str, str | int | None]
 

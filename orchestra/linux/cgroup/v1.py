@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from errno import EINVAL
-from typing import Any
 
 from orchestra.linux.cgroup.base import Hierarchy
 from orchestra.linux.cgroup.settings import ignored, settings_v1
@@ -15,6 +14,7 @@ from orchestra.linux.syscall import SystemCallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from orchestra.linux.systemd.scope import Scope
 

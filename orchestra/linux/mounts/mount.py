@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import NamedTuple
 
 from orchestra.linux.syscall import (
     AT_EMPTY_PATH,
@@ -18,6 +17,7 @@ from orchestra.linux.syscall import (
     declare,
     declare_number,
 )
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

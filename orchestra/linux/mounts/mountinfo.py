@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from orchestra.named_tuple import NamedTuple
+from orchestra.regex import regex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_OCTAL = re.compile(r"\\([0-7]{3})")
+_OCTAL = regex(r"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):

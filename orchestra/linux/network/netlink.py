@@ -11,7 +11,6 @@ import errno
 import os
 import socket
 import struct
-from typing import NamedTuple
 
 from orchestra.linux.network.netlink_message import (
     NETLINK_CAP_ACK,
@@ -37,6 +36,7 @@ from orchestra.linux.network.netlink_message import (
     render_message,
     text,
 )
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

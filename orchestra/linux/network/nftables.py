@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from typing import NamedTuple
 
 from orchestra.linux.network.netlink_message import (
     NETLINK_CAP_ACK,
@@ -28,6 +27,7 @@ from orchestra.linux.network.netlink_message import (
     render_message,
     text,
 )
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

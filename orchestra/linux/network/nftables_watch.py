@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from typing import NamedTuple
 
 from orchestra.linux.network.netlink import FAMILIES
 from orchestra.linux.network.netlink_message import (
@@ -40,6 +39,7 @@ from orchestra.linux.network.nftables import (
     open_nfnetlink,
     table_header,
 )
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

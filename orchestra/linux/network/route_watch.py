@@ -10,7 +10,6 @@ import contextlib
 import errno
 import socket
 import struct
-from typing import NamedTuple
 
 from orchestra.linux.network.netlink import (
     HERE,
@@ -28,6 +27,7 @@ from orchestra.linux.network.netlink_message import (
     parse_messages,
     parse_text,
 )
+from orchestra.named_tuple import NamedTuple
 
 NETLINK_ADD_MEMBERSHIP, NETLINK_LISTEN_ALL_NSID = 1, 8
 RTNLGRP_LINK, RTNLGRP_TC, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF = 1, 4, 24, 25

@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import struct
 from enum import IntEnum
-from typing import NamedTuple
 
 from orchestra.linux.network.netlink_message import (
     NLM_F_CREATE,
@@ -19,6 +18,7 @@ from orchestra.linux.network.netlink_message import (
     nested,
     text,
 )
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import ctypes
 
 from orchestra.linux.process import prctl
@@ -99,10 +98,10 @@ class Sets:
 
     def with_(self, name: str) -> Sets:
         """These, and one more that the process may use but not pass on."""
-        more = copy.copy(self)
-        more.effective |= 1 << NUMBERS[name]
-        more.permitted |= 1 << NUMBERS[name]
-        more.ambient = 0
+        more = Sets({})
+        more.unknown, more.bounding, more.inheritable = self.unknown, self.bounding, self.inheritable
+        more.effective = self.effective | 1 << NUMBERS[name]
+        more.permitted = self.permitted | 1 << NUMBERS[name]
         return more
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 from errno import EINVAL, ENOSYS
-from typing import NamedTuple
 
 from orchestra.linux.syscall import SystemCallError, check, raw
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import struct
 from errno import EPROTO
-from typing import Any, NamedTuple
+from typing import Any
 
 from orchestra.linux import unix_socket
 from orchestra.linux.syscall import SystemCallError
+from orchestra.named_tuple import NamedTuple
 
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
 SECONDS = 20.0

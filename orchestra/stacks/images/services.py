@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import NamedTuple
 
 from orchestra.linux import private_files
 from orchestra.linux.directory_lock import locked
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, replace
 from orchestra.stacks.sensitive import is_secret_by_name
 from orchestra.stacks.sources.reference import without_password

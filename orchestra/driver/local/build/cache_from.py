@@ -6,7 +6,7 @@ A cache is never a reason to fail: what cannot be read is left out, and the prog
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.build.cache import CacheType, parse_cache
 from orchestra.build.event import StageOutput
@@ -22,6 +22,7 @@ from orchestra.driver.local.image.layers.layer import Layer
 from orchestra.driver.local.image.layers.parallel import commit_layers
 from orchestra.errors import DriverError, FatalError
 from orchestra.model.document import DocumentError, mapping, mappings, parse_document
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

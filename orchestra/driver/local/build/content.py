@@ -13,7 +13,7 @@ import posixpath
 import stat
 import time
 from errno import ENOENT, ENOTDIR
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.build.records import load_record, store_record
 from orchestra.driver.local.build.selection import Selection
@@ -22,6 +22,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.source import SETTLED
 from orchestra.linux import private_files
 from orchestra.linux.mounts.resolve import open_in_root
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.build.kept import Kept
 from orchestra.driver.local.build.records import StepRecords
@@ -18,6 +18,7 @@ from orchestra.driver.local.image.content.store import ContentStore
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.removal import tree_size
 from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

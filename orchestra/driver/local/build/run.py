@@ -17,7 +17,8 @@ from orchestra.driver.local.build.layer import remove_stubs
 from orchestra.driver.local.build.network import attached
 from orchestra.driver.local.build.stack import BUILDS
 from orchestra.driver.local.build.waiting import Interrupted
-from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files
+from orchestra.driver.local.bundle.config import render_bundle, render_etc_files
+from orchestra.driver.local.bundle.host import observe_host
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.image.failure import file_errors

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.build.kept import USED, kept_in
 from orchestra.driver.local.build.records import StepRecords
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.bundle.capability import choose_capabilities, render_capabilities
 from orchestra.errors import FatalError
 from orchestra.linux.security.capabilities import NAMES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from orchestra.driver.local.bundle.security import Security
     from orchestra.driver.local.bundle.world import HostFacts

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from errno import EBADF, EINVAL, ENOSYS, ENXIO, EOPNOTSUPP, EXDEV
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import tarfile

@@ -10,7 +10,7 @@ import os
 import posixpath
 import stat
 from errno import ELOOP, ENOENT, ENOTDIR
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from orchestra.errors import UserError
 from orchestra.linux.mounts.resolve import (
@@ -21,6 +21,7 @@ from orchestra.linux.mounts.resolve import (
     open_in_root,
     open_with,
 )
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,12 @@ import os
 import stat
 import tarfile
 from errno import ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.copying.item import BytesContent, FileContent, Item
 from orchestra.driver.local.image.layers.attributes import XATTR
 from orchestra.linux.mounts.procfs import file_system_kind
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

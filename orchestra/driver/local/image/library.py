@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.content.by_id import find_by_id, image_id, is_id, may_be_id
 from orchestra.driver.local.image.content.parts import Parts, load_parts
@@ -15,6 +15,7 @@ from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.errors import FatalError, UserError
 from orchestra.model.document import parse_document
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, replace
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.naming.reference import DockerArchive, OciArchive, OciDirectory
 from orchestra.errors import FatalError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import lease_file, link
@@ -16,6 +16,7 @@ from orchestra.driver.local.net.gate import has_gate, ports_without_gate
 from orchestra.driver.local.net.mark import home_hash, parse_mark
 from orchestra.linux.network.namespace import inside, is_pinned
 from orchestra.linux.network.netlink import Address, Netlink, family_of
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -14,12 +14,13 @@ import os
 import sys
 import threading
 from errno import ENOSPC
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.ipam import Leases
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import replace
 
 if TYPE_CHECKING:

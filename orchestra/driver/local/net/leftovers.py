@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import filter as rules
@@ -20,6 +20,7 @@ from orchestra.driver.local.net.parent_link import release
 from orchestra.driver.local.record import find_id, load_record, sound
 from orchestra.linux.network.namespace import remove_shared_directory, unpin_namespace
 from orchestra.linux.network.netlink import Netlink
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from orchestra.home import Home

@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.to_thread import run_sync
@@ -25,6 +25,7 @@ from orchestra.linux import unix_socket
 from orchestra.linux.network.namespace import inside, is_pinned
 from orchestra.linux.network.nftables import CHAIN, Redirection, redirect
 from orchestra.linux.network.nftables_watch import TableWatch, table_content
+from orchestra.named_tuple import NamedTuple
 from orchestra.names.client import Sockets
 from orchestra.names.resolver import ORDER_MAX
 from orchestra.shim.supervision import Backoff

@@ -11,12 +11,13 @@ import errno
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.attachment import load_all
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.engine.driver import PortReserved, PortUnavailable
 from orchestra.linux.network.netlink import family_of
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import replace
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestra.driver.local.bundle import HostFacts, render_bundle
+from orchestra.driver.local.bundle.config import render_bundle
+from orchestra.driver.local.bundle.world import HostFacts
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.user import User

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from orchestra.driver.local.bundle import render_etc_files
 from orchestra.driver.local.bundle.capability import DEFAULT
+from orchestra.driver.local.bundle.config import render_etc_files
 from orchestra.driver.local.bundle.seccomp import render_default_profile
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.volume import ResolvedMount

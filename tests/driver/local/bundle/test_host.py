@@ -7,7 +7,8 @@ import stat
 
 import pytest
 
-from orchestra.driver.local.bundle import HostDevice, observe_host
+from orchestra.driver.local.bundle.host import observe_host
+from orchestra.driver.local.bundle.world import HostDevice
 from orchestra.linux.security.capabilities import NAMES
 from orchestra.model.desired import Device
 from tests.driver.local.bundle.containers import spec

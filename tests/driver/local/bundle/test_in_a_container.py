@@ -12,7 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from orchestra.driver.local.bundle import observe_host, render_bundle, render_etc_files, render_process
+from orchestra.driver.local.bundle.config import render_bundle, render_etc_files
+from orchestra.driver.local.bundle.host import observe_host
+from orchestra.driver.local.bundle.process import render_process
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.user import resolve_user

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestra.container import privileges
-from orchestra.driver.local.bundle import HostFacts, render_process
 from orchestra.driver.local.bundle.capability import DEFAULT, choose_capabilities
+from orchestra.driver.local.bundle.process import render_process
+from orchestra.driver.local.bundle.world import HostFacts
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError

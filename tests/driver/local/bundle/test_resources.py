@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.driver.local.bundle import HostDevice, HostFacts
+from orchestra.driver.local.bundle.world import HostDevice, HostFacts
 from orchestra.errors import FatalError
 from orchestra.linux.cgroup.settings import settings_v1, settings_v2
 from orchestra.model.desired import BlockIO, Device, DeviceValue, Resources

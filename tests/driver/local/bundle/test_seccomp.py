@@ -8,9 +8,10 @@ from errno import ENOSYS, EPERM
 
 import pytest
 
-from orchestra.driver.local.bundle import HostFacts, observe_host
 from orchestra.driver.local.bundle.capability import DEFAULT
+from orchestra.driver.local.bundle.host import observe_host
 from orchestra.driver.local.bundle.seccomp import render_default_profile, resolve_profile
+from orchestra.driver.local.bundle.world import HostFacts
 from orchestra.driver.local.confinement import store_filter
 from orchestra.errors import FatalError
 from orchestra.linux.security import libseccomp

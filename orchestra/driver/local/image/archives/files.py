@@ -10,11 +10,12 @@ import shutil
 import stat
 import tempfile
 from errno import EINVAL, ENOENT
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from orchestra.driver.local.image.layers.compression import compression_of, decompressed
 from orchestra.driver.local.image.layers.tar import archive_errors, entries, open_tar
 from orchestra.errors import FatalError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.archives.docker import DockerImage
 from orchestra.driver.local.image.archives.files import opened_archive
@@ -11,6 +11,7 @@ from orchestra.driver.local.image.content.store import Stored
 from orchestra.driver.local.image.documents.manifest import ATTESTATION
 from orchestra.driver.local.image.naming.name import parse_name
 from orchestra.errors import FatalError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

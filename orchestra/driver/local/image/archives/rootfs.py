@@ -6,12 +6,13 @@ import gzip
 import hashlib
 import json
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from orchestra.driver.local.image.content.store import Stored
 from orchestra.driver.local.image.documents.manifest import CONFIG, LAYER, MANIFEST
 from orchestra.driver.local.image.layers.compression import compression_of, decompressed
 from orchestra.driver.local.image.layers.tar import archive_errors
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import io

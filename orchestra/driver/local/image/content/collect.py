@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.build.records import StepRecords
 from orchestra.driver.local.image.content.indexes import members_here, members_of, named_images
@@ -21,6 +21,7 @@ from orchestra.driver.local.kept import kept_names, load_kept
 from orchestra.driver.local.look import RECORD
 from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import FatalError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.parts import load_parts
 from orchestra.driver.local.image.documents.manifest import (
@@ -13,6 +13,7 @@ from orchestra.driver.local.image.documents.manifest import (
 )
 from orchestra.errors import FatalError
 from orchestra.model.document import DocumentError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,11 +10,12 @@ import contextlib
 import os
 import stat
 from errno import ELOOP, ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import FatalError
 from orchestra.linux.mounts.resolve import MAX_SYMBOLIC_LINKS, open_in_root
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

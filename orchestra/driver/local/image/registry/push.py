@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.registry.places import find_place
 from orchestra.driver.local.image.registry.repository import Repository
 from orchestra.driver.local.image.registry.session import Session
 from orchestra.errors import DriverError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
