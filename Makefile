@@ -89,7 +89,7 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 # PROGRAM=PACKAGE: what containers need of the system, and what their tests use or compare with. Root installs the packages of
 # the programs that are missing, as far as the distribution has them; other users are told. Nothing is ever removed for them.
 PACKAGES := nft=nftables ip=iproute2
-TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd docker-registry=docker-registry skopeo=skopeo \
+TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd strace=strace docker-registry=docker-registry skopeo=skopeo \
   openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap podman=podman \
   buildah=buildah man=man-db mandoc=mandoc zsh=zsh fish=fish
 packages: WANTED := $(PACKAGES)

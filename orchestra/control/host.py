@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
@@ -62,8 +61,10 @@ class Host:
         except FatalError as error:
             print(error.message, file=sys.stderr, flush=True)
             damage = error
-        if desired.is_down and damage is None:
+        if desired.is_down and damage is None and os.path.exists(stack_home.kept):
             # A ``down`` that the machine's end has interrupted: what is left must not be made whole again.
+            import shutil
+
             shutil.rmtree(stack_home.kept, ignore_errors=True)
         self._engine = Engine(driver, desired, known=damage is None, clock=clock)
         self._commands = Commands(self._engine, driver, stack_home, clock, damage)

@@ -6,6 +6,7 @@ and descriptor 5 is the lock of launchers, held until then: the next launcher fi
 one that started it has been killed. Standard output and error are the stack's log.
 """
 
+import gc
 import os
 import sys
 
@@ -19,6 +20,7 @@ def main() -> None:
     # here.
     if os.fork():
         os._exit(0)
+    gc.disable()  # imported modules are no garbage; the supervisor enables it again
     os.closerange(LAUNCH_FD + 1, 1 << 20)
     for fd in (LOCK_FD, READY_FD, LAUNCH_FD):
         os.set_inheritable(fd, False)

@@ -6,7 +6,6 @@ import os
 import re
 import socket
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from orchestra.container import settings
 from orchestra.container.directory import ContainerDirectory, DamagedFile
@@ -72,6 +71,8 @@ def _address(spec: ContainerSpec, receiver: Receiver) -> str:
             message = f"service {spec.service}: log driver {spec.logging.driver}: this machine has no {path}"
             raise FatalError(message, hint="start the daemon that makes it, or use the log driver json-file")
         return f"unix://{path}"
+    from urllib.parse import urlsplit
+
     parts = urlsplit(receiver.address)
     if parts.scheme in ("unix", "unixgram"):
         return f"unix://{parts.path}"
@@ -93,6 +94,8 @@ def _tls(spec: ContainerSpec, receiver: Receiver) -> settings.Tls | None:
         if path and not os.path.isfile(path):
             message = f"service {spec.service}: syslog-tls-{option}: there is no file {path}"
             raise FatalError(message, hint="correct the path; a relative one begins at the folder of the stack")
+    from urllib.parse import urlsplit
+
     name = urlsplit(receiver.address).hostname or ""
     return settings.Tls(name, tls.ca, tls.certificate, tls.key, tls.verify)
 

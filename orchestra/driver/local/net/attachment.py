@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping  # noqa: TC003 - the same
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
@@ -125,12 +124,17 @@ class Attachment(Record):
         return any(each.publishes for each in interfaces), any(each.publishes_ipv6 for each in interfaces)
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """An attachment with the directory it was read from."""
+class Attached(Record):
+    """An attachment with the directory it was read from, by which it is compared."""
 
     directory: str
-    attachment: Attachment = field(compare=False)
+    attachment: Attachment
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Attached) and self.directory == other.directory
+
+    def __hash__(self) -> int:
+        return hash(self.directory)
 
 
 _known: dict[str, tuple[tuple[int, ...], Attachment]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 from orchestra.errors import FatalError
 
@@ -18,6 +17,8 @@ def find_runtime(name: str, service: str) -> str:
     if name in OWN:
         return ""
     program = name.split(".")[2] if name.startswith("io.containerd.") and name.count(".") >= 3 else name
+    import shutil
+
     found = shutil.which(program)
     if found is None:
         message = f"service {service}: the runtime {name} is not installed"

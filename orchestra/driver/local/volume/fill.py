@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -105,7 +104,9 @@ class _Copy:
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(source), target)
         elif stat.S_ISREG(status.st_mode):
-            shutil.copyfile(source, target)
+            from shutil import copyfile
+
+            copyfile(source, target)
         else:
             os.mknod(target, status.st_mode, status.st_rdev)
         _copy_attributes(source, target)
@@ -117,9 +118,11 @@ def _is_directory(path: str) -> bool:
 
 def _copy_attributes(source: str, target: str) -> None:
     """Owner first: changing it takes set-uid bits and file capabilities away."""
+    from shutil import copystat
+
     status = os.lstat(source)
     os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
-    shutil.copystat(source, target, follow_symlinks=False)
+    copystat(source, target, follow_symlinks=False)
     for name in os.listxattr(target, follow_symlinks=False):
         if name.startswith(OVERLAY):
             os.removexattr(target, name, follow_symlinks=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.documents.config import ImageConfig, parse_config
 from orchestra.driver.local.image.documents.manifest import Descriptor, parse_diff_ids, parse_manifest
 from orchestra.errors import FatalError
 from orchestra.model.document import DocumentError, parse_document
+from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,15 +24,14 @@ BASE = "io.orchestra.base"
 """Key of an image configuration: see ``Parts.base``. Such an image cannot leave the machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Record):
     """layers and diff_ids: lowest layer first, of equal length. config: of which ``document`` is the whole file."""
 
     config_blob: Descriptor
     layers: tuple[Descriptor, ...]
     diff_ids: tuple[str, ...]
     config: ImageConfig
-    document: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any]
 
     @property
     def base(self) -> str:
