@@ -1,20 +1,21 @@
 """Measure Orchestra side by side with other Compose tools, and print the table of docs/explanation/benchmarks.md.
 
     python benchmarks/compare.py --image rootfs:DIR [--peers peers.json] [--rounds N]
-                                 [--only sizes,life] [--write docs/explanation/benchmarks.md]
+                                 [--only sizes,life] [--large] [--write docs/explanation/benchmarks.md]
 
 DIR is a small userland with ``sleep``, ``sh`` and ``true`` (a busybox tree). peers.json lists the other tools, each as
 
     {"name": "docker compose", "command": ["docker", "compose"], "image": "NAME", "directory": "/x", "inside": "/x"}
 
 and perhaps ``"without": ["chain", "heal"]`` for what it cannot do where it is measured (podman needs systemd for health
-checks and restarts).
+checks and restarts), and ``"processes": ["dockerd", "containerd"]``, beginnings of the names of its own processes.
 
 command: how the tool is called from this machine, with whatever leads into the place where it lives; image: the same
 userland under the name that the tool knows; directory: a folder of this machine that the tool sees as ``inside``, where
 the stack files are put.
 
---only: some of ``sizes``, ``first``, ``life``, ``chain`` and ``heal`` instead of all.
+--only: some of ``sizes``, ``first``, ``life``, ``changes``, ``chain``, ``heal`` and ``memory`` instead of all.
+--large: stacks of 200 services too.
 
 Within a round every operation is done by each tool in turn, so a slow moment of the machine hits all of them. Ratios
 are medians over Orchestra's: above 1 the peer is slower. Absolute times are noise on a shared machine.
@@ -41,7 +42,8 @@ from pathlib import Path
 
 import orchestra
 
-SIZES = (1, 20, 50)
+SIZES = [1, 20, 50]
+LARGE = 200
 COPIED = 100 << 20
 LINES = 100_000
 
@@ -57,7 +59,9 @@ class Tool:
     inside: str
     environment: dict[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    mebibytes: dict[str, float] = field(default_factory=dict)
 
     def run(self, stack: str, *arguments: str) -> float:
         """Seconds of wall time of one command. Raises when it fails."""
@@ -78,9 +82,11 @@ class Tool:
         self.seconds[operation].append(self.run(stack, *arguments))
 
 
-def sleepers(tool: Tool, count: int) -> str:
+def sleepers(tool: Tool, count: int, longer: int = 0) -> str:
+    """longer: how much longer the first service sleeps than it would."""
     service = "  s{}:\n    image: {}\n    command: sleep {}\n    stop_grace_period: 1s\n"
-    return "services:\n" + "".join(service.format(i, tool.image, 1_000_000 + i) for i in range(1, count + 1))
+    seconds = [1_000_001 + longer, *range(1_000_002, 1_000_001 + count)]
+    return "services:\n" + "".join(service.format(i, tool.image, each) for i, each in enumerate(seconds, 1))
 
 
 def chain(tool: Tool) -> str:
@@ -163,6 +169,52 @@ def measure_life(tools: list[Tool], rounds: int) -> None:
             tool.run(stack, "down", "-t", "0")
 
 
+def measure_changes(tools: list[Tool], rounds: int) -> None:
+    """A stack whose processes run already, and a change of one service of many."""
+    for tool in tools:
+        tool.run("sleep1", "up", "-d")
+        tool.run("sleep20", "up", "-d")
+    for number in range(1, rounds + 1):
+        for tool in tools:
+            tool.run("sleep1", "stop", "-t", "0")
+            tool.measure("`up -d`, 1 service, after `stop`", "sleep1", "up", "-d")
+            (tool.directory / "sleep20" / "compose.yaml").write_text(sleepers(tool, 20, longer=number))
+            tool.measure("`up -d`, 1 service of 20 changed", "sleep20", "up", "-d")
+    for tool in tools:
+        (tool.directory / "sleep20" / "compose.yaml").write_text(sleepers(tool, 20))
+        for stack in ("sleep1", "sleep20"):
+            tool.run(stack, "down", "-t", "0")
+
+
+def measure_memory(tools: list[Tool]) -> None:
+    """Of the tool's own processes, by PSS: a page that several processes share counts once in all."""
+    for tool in (tool for tool in tools if tool.processes):
+        tool.run("sleep50", "up", "-d")
+        tool.mebibytes["own processes, 50 services running"] = sum(map(_pss, own_processes(tool))) / 1024
+        tool.run("sleep50", "down", "-t", "0")
+
+
+def own_processes(tool: Tool) -> list[Path]:
+    """Those with the tool's environment: another home has processes of the same name."""
+    found = []
+    wanted = {f"{name}={value}".encode() for name, value in tool.environment.items()}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            environment = set((directory / "environ").read_bytes().split(b"\0"))
+            if (directory / "comm").read_text().startswith(tool.processes) and wanted <= environment:
+                found.append(directory)
+    return found
+
+
+def _pss(directory: Path) -> int:
+    """KiB; 0 for a process that has just ended."""
+    try:
+        lines = (directory / "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+
+
 def measure_chain(tools: list[Tool], rounds: int) -> None:
     for _ in range(max(2, rounds // 2)):
         for tool in (tool for tool in tools if "chain" not in tool.without):
@@ -194,9 +246,23 @@ def measure_first_load(tool: Tool, home: Path, rounds: int) -> None:
             shutil.rmtree(home / "data" / "loads", ignore_errors=True)
             tool.measure(f"`up -d`, {_services(count)}, file never seen before", f"sleep{count}", "up", "-d")
             tool.run(f"sleep{count}", "down", "-t", "0")
+            shutil.rmtree(home / "data" / "loads", ignore_errors=True)
+            tool.measure(f"`config`, {_services(count)}, file never seen before", f"sleep{count}", "config")
 
 
 def table(tools: list[Tool]) -> str:
+    return seconds_table(tools) + (memory_table(tools) if any(tool.mebibytes for tool in tools) else "")
+
+
+def memory_table(tools: list[Tool]) -> str:
+    found = [tool for tool in tools if tool.mebibytes]
+    lines = ["", f"| memory, MiB (PSS) | {' | '.join(tool.name for tool in found)} |", "|---|" + "---:|" * len(found)]
+    for what in found[0].mebibytes:
+        lines += [f"| {what} | {' | '.join(f'{tool.mebibytes[what]:.1f}' for tool in found)} |"]
+    return "\n".join(lines) + "\n"
+
+
+def seconds_table(tools: list[Tool]) -> str:
     ours, *peers = tools
     head = [
         "operation",
@@ -221,9 +287,12 @@ def main() -> None:
     parser.add_argument("--image", required=True)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="sizes,first,life,chain,heal")
+    parser.add_argument("--only", default="sizes,first,life,changes,chain,heal,memory")
+    parser.add_argument("--large", action="store_true", help=f"stacks of {LARGE} services too")
     parser.add_argument("--write", type=Path, help="put the table between the markers of this file")
     options = parser.parse_args()
+    if options.large:
+        SIZES.append(LARGE)
 
     # As an installer leaves it; a checkout that was worked on compiles at every start where bytecode is not written.
     compileall.compile_dir(orchestra.__path__[0], quiet=1)
@@ -232,6 +301,7 @@ def main() -> None:
         directory = Path(folder) / "stacks"
         command = [str(Path(sys.executable).parent / "orchestra"), "--progress", "quiet"]
         ours = Tool("orchestra", command, options.image, directory, str(directory), {"ORCHESTRA_HOME": str(home)})
+        ours.processes = ("orchestra-",)
         peers = [
             Tool(
                 row["name"],
@@ -241,6 +311,7 @@ def main() -> None:
                 row["inside"],
                 {},
                 tuple(row.get("without", ())),
+                tuple(row.get("processes", ())),
             )
             for row in (json.loads(options.peers.read_text()) if options.peers else [])
         ]
@@ -253,6 +324,8 @@ def main() -> None:
             "sizes": lambda: measure_sizes(tools, options.rounds),
             "first": lambda: measure_first_load(ours, home, options.rounds),
             "life": lambda: measure_life(tools, options.rounds),
+            "changes": lambda: measure_changes(tools, options.rounds),
+            "memory": lambda: measure_memory(tools),
             "chain": lambda: measure_chain(tools, options.rounds),
             "heal": lambda: measure_healing(tools, options.rounds),
         }
