@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TypeVar
 
 from orchestra.driver import Part
 from orchestra.errors import ComposeError, ComposeFileNotFound, UserError
@@ -14,15 +13,14 @@ from orchestra.stacks.stack_file import StackFile
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from orchestra.home import StackHome
     from orchestra.model.observed import Container
     from orchestra.stacks.context import Context
 
     Encoded = dict[str, Any]
-
-Kind = TypeVar("Kind", "ContainerRow", "Container")
+    Kind = TypeVar("Kind", "ContainerRow", "Container")
 
 
 class Known(Record):
