@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+OWNER = "_ORCHESTRA_USER"
+"""The variable of processes that are root only in the user namespace of a home: the user whose home that is."""
+
+
 class StackHome(Record):
     """The files of one stack. All attributes are absolute paths."""
 
@@ -191,12 +195,23 @@ class Home(NamedTuple):
         """The names that each stack publishes: `NETWORK/STACK.json`."""
         return f"{self.run}/networks/names"
 
+    @property
+    def rootless(self) -> str:
+        """Without root: what commands find the namespaces of this home by, see `orchestra.rootless`."""
+        return f"{self.run}/rootless"
+
+
+def is_rootless(environment: Mapping[str, str]) -> bool:
+    """Whether this process is root only in the user namespace of a home."""
+    return OWNER in environment
+
 
 def find_home(environment: Mapping[str, str], uid: int) -> Home:
     """The home for this user: ORCHESTRA_HOME, else the system's for root, else the XDG directories.
 
     ``data`` begins with ``~`` for a user without a home directory.
     """
+    uid = int(environment.get(OWNER, uid))
     root = environment.get("ORCHESTRA_HOME")
     if root:
         root = os.path.abspath(root)

@@ -13,7 +13,7 @@ import anyio
 from orchestra.control.client import supervisor_argv
 from orchestra.control.host import ForkServer, Host
 from orchestra.driver import open_driver
-from orchestra.home import find_home
+from orchestra.home import find_home, is_rootless
 from orchestra.linux import private_files, process
 from orchestra.shim.launch import launch
 from orchestra.shim.supervision import CONTROL_FD, NAME, PARENT_FD
@@ -30,6 +30,11 @@ def live(stack: str, driver_name: str) -> None:
     for root in (home.data, home.run):
         private_files.close_to_others(root)
     private_files.make_directories(stack_home.run)
+    if is_rootless(os.environ):
+        from orchestra.rootless.host_network import leave
+        from orchestra.rootless.places import Places
+
+        leave(Places(home).network)
     fork_server = os.pidfd_open(os.getppid())
     lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # An earlier supervisor may be about to exit: two on one stack would undo each other's work.

@@ -7,9 +7,11 @@ import fcntl
 import json
 import os
 import sys
+from functools import partial
 
 from orchestra.container import wire
 from orchestra.errors import TemporaryError
+from orchestra.home import is_rootless
 from orchestra.linux import private_files, unix_socket
 from orchestra.linux.mounts import mount_tree
 from orchestra.shim.__main__ import LAUNCH_FD, LOCK_FD, READY_FD
@@ -19,6 +21,8 @@ SIGNALS = [number for number in range(1, 65) if number not in (9, 19, 32, 33)]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestra.home import StackHome
 
 
@@ -116,7 +120,7 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int, launchi
     os.close(writer)
     interpreter = _open_interpreter()
     try:
-        pid = os.posix_spawn(
+        pid = _spawner()(
             f"/proc/self/fd/{interpreter}" if interpreter >= 0 else sys.executable,
             [sys.executable, "-I", "-S", program, order],
             os.environ,
@@ -143,6 +147,15 @@ def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int, launchi
             )
     finally:
         os.close(reader)
+
+
+def _spawner() -> Callable[..., int]:
+    """posix_spawn(3), always in the host's network: that is where containers with ``network_mode: host`` are forked."""
+    if not is_rootless(os.environ):
+        return os.posix_spawn
+    from orchestra.rootless.host_network import in_host_network
+
+    return partial(in_host_network, os.posix_spawn)
 
 
 def _paths() -> list[str]:

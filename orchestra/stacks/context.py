@@ -6,7 +6,7 @@ import os
 
 from orchestra.driver import DRIVERS
 from orchestra.errors import EnvironmentLack, UserError
-from orchestra.home import find_home
+from orchestra.home import find_home, is_rootless
 from orchestra.model.revision import Author
 from orchestra.record import Record
 
@@ -55,18 +55,21 @@ class Context(Record):
         if not self.offers(part):
             raise UserError(f"the driver {self.driver} has no {part}")
 
-    def need_root(self, command: str) -> None:
-        """Raise EnvironmentLack if this user cannot create or enter containers."""
+    def need_root(self) -> None:
+        """Become able to create and enter containers: without root, in the namespaces of the home.
+
+        Raises EnvironmentLack if this user cannot.
+        """
         if DRIVERS[self.driver].needs_root and os.geteuid() != 0:
-            raise EnvironmentLack(
-                f"orchestra {command} needs root: this user cannot create namespaces, mounts and networks",
-                hint="run it with sudo; config, plan --offline, version and doctor need no root",
-            )
+            from orchestra.rootless.entry import enter
+
+            enter(self.home)
 
     @property
     def hides_root(self) -> bool:
         """Whether the caller does not see root's stacks, which are in a home of their own."""
-        if os.geteuid() == 0 or not DRIVERS[self.driver].needs_root or self.environment.get("ORCHESTRA_HOME"):
+        is_root = os.geteuid() == 0 and not is_rootless(os.environ)
+        if is_root or not DRIVERS[self.driver].needs_root or self.environment.get("ORCHESTRA_HOME"):
             return False
         system = find_home({}, 0)
         return os.path.exists(system.data) or os.path.exists(system.run)
@@ -88,4 +91,8 @@ def make_context(driver: str, project: Project, command: str = "", parallel: int
     if not os.path.isabs(home.data):
         hint = "set HOME or ORCHESTRA_HOME to a directory"
         raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
+    if os.geteuid() != 0 and DRIVERS[driver].needs_root:
+        from orchestra.rootless.entry import enter_if_there
+
+        enter_if_there(home)
     return Context(home, driver, project, environment, command=command, parallel=parallel)

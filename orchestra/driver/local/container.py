@@ -40,6 +40,7 @@ from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.driver.local.strays import end_if_left, end_strays, stack_group
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.home import is_rootless
 from orchestra.linux import private_files
 from orchestra.linux.process import parse_signal
 from orchestra.model.mount import VolumeMount
@@ -52,6 +53,9 @@ from orchestra.record import replace
 from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
     from orchestra.driver.local.kept import Kept
     from orchestra.driver.local.net.attachment import Attachment
@@ -79,7 +83,9 @@ class Containers:
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
         self._mounted_images = MountedImages(images, self._snapshots)
-        self._ports = PortReservations(partial(find_publisher, home), RememberedPorts(f"{home.ports}/{stack}.json"))
+        self._ports = PortReservations(
+            partial(find_publisher, home), RememberedPorts(f"{home.ports}/{stack}.json"), _regain(home, stack)
+        )
         self._known: set[str] = set()  # containers that should have a record
         self._locks: dict[str, threading.RLock] = {}
 
@@ -107,6 +113,13 @@ class Containers:
 
     def __exit__(self, *_exception: object) -> None:
         self._ports.close()
+
+    def lead_ports(self) -> None:
+        """Without root: have the ports lead to containers, as rules do with root. Raises DriverError."""
+        if is_rootless(os.environ):
+            from orchestra.driver.local.net.host_ports import lead_ports
+
+            lead_ports(self._home, self._stack, self._ports.sockets())
 
     def names(self) -> list[str]:
         try:
@@ -510,3 +523,11 @@ def _remove_directory(directory: str) -> None:
             os.unlink(entry.path)
     ContainerDirectory(directory).remove(*LAST)
     os.rmdir(directory)
+
+
+def _regain(home: Home, stack: str) -> Callable[[Port], socket.socket | None]:
+    if not is_rootless(os.environ):
+        return lambda _: None
+    from orchestra.driver.local.net.host_ports import regain
+
+    return partial(regain, home, stack)

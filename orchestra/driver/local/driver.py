@@ -83,8 +83,8 @@ class LocalDriver:
         self._runtime = Runtime(self._stack_home.fork_socket)
         self._containers = Containers(home, stack, self._images, self._runtime)
         self._projections = Projections(
-            partial(network.restore, home, stack),
-            partial(network.apply, home, stack),
+            partial(self._follow_rules, network.restore),
+            partial(self._follow_rules, network.apply),
             partial(network.publish, home, stack),
         )
         self._keeping = Keeping(self._containers.keep)
@@ -92,6 +92,10 @@ class LocalDriver:
         self._networks: NetworkWatch | None = None
         self._serves = False
         self._turns = Turns()
+
+    def _follow_rules(self, apply: Callable[[Home, str], None]) -> None:
+        apply(self._home, self._stack)
+        self._containers.lead_ports()
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
         self._images.environment = environment

@@ -47,7 +47,7 @@ def check_enable(context: Context, units: str = UNITS) -> Unit:
 
     Raises EnvironmentLack without root or systemd, the errors of a load, and UserError if the name is taken.
     """
-    context.need_root("enable")
+    context.need_root()
     unit = describe_unit(context, find_stack(context).stack)
     if not manager.is_booted():
         assignments = [f"{name}={value}" for name, value in unit.environment.items()]
@@ -85,7 +85,7 @@ def enable(context: Context, *, now: bool = False, units: str = UNITS) -> Enable
 
 def find_enabled(context: Context, units: str = UNITS) -> str | None:
     """The stack, if it has a unit of this home. Raises EnvironmentLack without root, and the errors of a load."""
-    context.need_root("disable")
+    context.need_root()
     stack = find_stack(context).stack
     return stack if is_for(load(stack, units), context.environment.get(HOME)) else None
 

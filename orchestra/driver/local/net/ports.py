@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.net.attachment import load_all
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.engine.driver import PortReserved, PortUnavailable
+from orchestra.home import is_rootless
 from orchestra.linux.network.netlink import family_of
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import replace
@@ -37,6 +38,14 @@ LOOPBACK_IPV6 = "::1"
 NUMBERS_TRIED = 16
 
 
+HostPort = tuple[str, str, int | None]
+
+
+def host_port(port: Port) -> HostPort:
+    """Protocol, address and number: what two ports may not have in common."""
+    return port.protocol, port.host_ip or ANY, port.published
+
+
 class Held(NamedTuple):
     """What a container has reserved: the port as asked for, as published, and the socket that reserves it.
 
@@ -53,13 +62,17 @@ class PortReservations:
     """The published ports of one supervisor, by container. May be used by several threads at once.
 
     publisher: names the container of this home that has published a port; '' if none has. remembered: what automatic
-    ports were replaced by before.
+    ports were replaced by before. regain: a socket that still holds the port for this stack, from before.
     """
 
     def __init__(
-        self, publisher: Callable[[Port], str] = lambda _: "", remembered: RememberedPorts | None = None
+        self,
+        publisher: Callable[[Port], str] = lambda _: "",
+        remembered: RememberedPorts | None = None,
+        regain: Callable[[Port], socket.socket | None] = lambda _: None,
     ) -> None:
         self._publisher = publisher
+        self._regain = regain
         self._remembered = remembered or RememberedPorts()
         self._lock = threading.Lock()
         self._held: dict[str, list[Held]] = {}
@@ -129,6 +142,11 @@ class PortReservations:
         for container in list(self._held):
             self.release(container)
 
+    def sockets(self) -> dict[HostPort, socket.socket]:
+        """What holds each port that is reserved now."""
+        with self._lock:
+            return {host_port(held.port): held.socket for all_held in self._held.values() for held in all_held}
+
     def is_shared(self, container: str) -> bool:
         """Whether other containers have one of its host ports, too."""
         with self._lock:
@@ -181,6 +199,8 @@ class PortReservations:
         for container, held in self._held.items():
             if any(_overlaps(port, other.port) for other in held):
                 raise _in_use(port, f"container {container} of the same stack")
+        if (regained := self._regain(port)) is not None:
+            return regained
         if port.automatic:
             return self._bind(replace(port, published=None, automatic=False))
         if owner := _owner(port) or self._publisher(port):
@@ -206,6 +226,17 @@ def bind(port: Port) -> socket.socket:
     if port.host_ip == LOOPBACK_IPV6:
         hint = "publish it at 127.0.0.1"
         raise PortUnavailable(f"port {_text(port)}: the kernel forwards nothing from ::1", hint, port.location)
+    if not is_rootless(os.environ):
+        return _bind(port)
+    from orchestra.rootless.host_network import in_host_network
+
+    if port.protocol == "sctp":
+        hint = "publish it by another protocol, or run the stack as root"
+        raise PortUnavailable(f"port {_text(port)}: without root, no SCTP leads to containers", hint, port.location)
+    return in_host_network(_bind, port)
+
+
+def _bind(port: Port) -> socket.socket:
     family = family_of(port.host_ip)
     try:
         holder = socket.socket(family, TYPES[port.protocol] | socket.SOCK_CLOEXEC, PROTOCOLS[port.protocol])
@@ -284,7 +315,12 @@ def _refused(port: Port, error: OSError) -> PortUnavailable:
 
 def _owner(port: Port) -> str:
     """The process that uses the port, as ``name (pid 7)``; '' if it cannot be seen."""
-    inodes = _inodes(port)
+    if is_rootless(os.environ):
+        from orchestra.rootless.host_network import in_host_network
+
+        inodes = in_host_network(_inodes, port)
+    else:
+        inodes = _inodes(port)
     if not inodes:
         return ""
     for pid in filter(str.isdecimal, os.listdir("/proc")):

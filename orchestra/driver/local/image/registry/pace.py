@@ -6,11 +6,14 @@ Only time spent waiting for bytes counts, and it begins anew with each request o
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
+
+from orchestra.home import is_rootless
 
 if TYPE_CHECKING:
     import ssl
@@ -48,7 +51,12 @@ class Pace(httpcore2.SyncBackend):
         return limit
 
     def connect_tcp(self, *arguments: Any, **keys: Any) -> NetworkStream:
-        return _Stream(super().connect_tcp(*arguments, **keys), self)
+        connect = super().connect_tcp
+        if is_rootless(os.environ):
+            from orchestra.rootless.host_network import in_host_network
+
+            return _Stream(in_host_network(connect, *arguments, **keys), self)
+        return _Stream(connect(*arguments, **keys), self)
 
 
 class _Stream(httpcore2.NetworkStream):

@@ -1,0 +1,122 @@
+"""The process that makes the namespaces of a home, keeps them while the home needs them, and relays its ports.
+
+Over descriptor 3 it tells the command that has started it: {"entered": true}, and is answered when its ids are mapped;
+then {"lacking": sentences about this machine}, or {"errno": ...} if it cannot go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import json
+import os
+import resource
+import socket
+import threading
+from errno import EINVAL
+from typing import Any
+
+from orchestra.linux import namespaces, process, unix_socket
+from orchestra.linux.inotify import IN_DELETE, IN_DELETE_SELF, IN_MOVED_FROM, Inotify
+from orchestra.linux.mounts import mount
+from orchestra.linux.network.namespace import OWN, is_pinned
+from orchestra.linux.network.netlink import Netlink, set_up
+from orchestra.linux.own_thread import in_own_thread
+from orchestra.linux.readiness import readable
+from orchestra.rootless import pasta
+from orchestra.rootless.entry import CHANNEL
+from orchestra.rootless.places import keeper_file, network_of, relay_socket, store_keeper
+from orchestra.rootless.relays import Relays
+
+GONE = IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF
+
+
+def keep(directory: str, stacks: str, *, fresh: bool) -> None:
+    """directory: ``Home.rootless``; stacks: ``Home.stacks_run``; fresh: make the namespaces first."""
+    process.set_name("orchestra-keeper")
+    channel = socket.socket(fileno=CHANNEL)
+    os.set_inheritable(CHANNEL, False)
+    try:
+        if fresh:
+            _be_born(channel)
+        lacking = _make_network(directory)
+        relays = Relays(unix_socket.listen(relay_socket(directory)))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        namespaces.join(network_of(directory), namespaces.CLONE_NEWNET)
+        store_keeper(directory, process.identify(os.getpid()))
+    except OSError as error:
+        _tell(channel, {"errno": error.errno or EINVAL, "call": getattr(error, "call", "start"),
+                        "path": str(error.filename or ""), "hint": getattr(error, "hint", "")})
+        return
+    _tell(channel, {"lacking": lacking})
+    channel.close()
+    gc.collect()
+    gc.freeze()
+    threading.Thread(target=_await_end, args=(directory, stacks), daemon=True).start()
+    relays.run()
+
+
+def _tell(channel: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the command has been killed; others may need the namespaces
+        channel.send(json.dumps(message).encode())
+
+
+def _be_born(channel: socket.socket) -> None:
+    namespaces.unshare(namespaces.CLONE_NEWUSER | namespaces.CLONE_NEWNS)
+    _tell(channel, {"entered": True})
+    if not channel.recv(16):
+        os._exit(1)
+    # Commands of the user, outside, look into /proc for the namespaces to join.
+    process.prctl(process.PR_SET_DUMPABLE, 1)
+    # What the host mounts from now on shows up here, and nothing of this there.
+    mount.mount("", "/", flags=mount.MS_SLAVE | mount.MS_REC)
+
+
+def _make_network(directory: str) -> list[str]:
+    """Make the network namespace, with a way out. Returns sentences about what is missing for one."""
+    path = network_of(directory)
+    if not is_pinned(path):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        in_own_thread(lambda: _pin_fresh(path))
+    return pasta.connect(directory, path)
+
+
+def _pin_fresh(path: str) -> None:
+    """In a thread that ends with it: this process may not come back to the host's network by itself."""
+    namespaces.unshare(namespaces.CLONE_NEWNET)
+    mount.mount(OWN, path, flags=mount.MS_BIND)
+    with Netlink() as connection:
+        connection.send(set_up("lo"))
+
+
+def _await_change(changes: Inotify) -> None:
+    readable(changes.fileno())
+    changes.read()
+
+
+def _has_entries(path: str) -> bool:
+    try:
+        return bool(os.listdir(path))
+    except FileNotFoundError:
+        return False
+
+
+def _await_end(directory: str, stacks: str) -> None:
+    """End this process once the home has no stacks, and no command is in its namespaces."""
+    lock = os.open(f"{directory}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with Inotify() as changes:
+        while True:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                changes.add(stacks, GONE)
+            if not _has_entries(stacks):
+                break
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            _await_change(changes)
+    for path in (keeper_file(directory), relay_socket(directory)):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    pasta.disconnect(directory)
+    os._exit(0)
