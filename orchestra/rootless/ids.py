@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -38,6 +39,20 @@ def find_ids(uid: int, gid: int, name: str) -> Ids:
     ]
     found = Ids(maps[0], maps[1])
     return found.only_own() if found.are_alone else found
+
+
+def mapped(kind: str, number: int) -> int:
+    """The id itself if this process's user namespace has it, else root's. kind: ``uid`` or ``gid``.
+
+    Files of other users cannot be made: chown(2) calls such an id invalid.
+    """
+    return number if any(0 <= number - first < count for first, count in _known(kind)) else 0
+
+
+@functools.cache
+def _known(kind: str) -> list[tuple[int, int]]:
+    rows = (tuple(map(int, line.split())) for line in load(f"/proc/self/{kind}_map").splitlines())
+    return [(first, count) for first, _, count in rows]
 
 
 def load(path: str) -> str:

@@ -24,11 +24,12 @@ from orchestra.linux.network.namespace import OWN, is_pinned
 from orchestra.linux.network.netlink import Netlink, set_up
 from orchestra.linux.own_thread import in_own_thread
 from orchestra.linux.readiness import readable
-from orchestra.rootless import pasta
+from orchestra.rootless import groups, pasta
 from orchestra.rootless.entry import CHANNEL
 from orchestra.rootless.places import keeper_file, network_of, relay_socket, store_keeper
 from orchestra.rootless.relays import Relays
 
+NO_LIMITS = "containers have no limits of memory, processors and processes, and cannot be paused: {}"
 GONE = IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF
 
 
@@ -75,12 +76,12 @@ def _be_born(channel: socket.socket) -> None:
 
 
 def _make_network(directory: str) -> list[str]:
-    """Make the network namespace, with a way out. Returns sentences about what is missing for one."""
+    """Make the network namespace, with a way out. Returns sentences about what is missing."""
     path = network_of(directory)
     if not is_pinned(path):
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         in_own_thread(lambda: _pin_fresh(path))
-    return pasta.connect(directory, path)
+    return [*pasta.connect(directory, path), *([NO_LIMITS.format(lack)] if (lack := groups.lack()) else [])]
 
 
 def _pin_fresh(path: str) -> None:

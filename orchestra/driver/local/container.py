@@ -37,7 +37,7 @@ from orchestra.driver.local.observe import observe_container
 from orchestra.driver.local.record import ContainerRecord, find_id, load_record, sound, store_record
 from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
-from orchestra.driver.local.strays import end_if_left, end_strays, stack_group
+from orchestra.driver.local.strays import container_group, end_if_left, end_strays
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.home import is_rootless
@@ -233,7 +233,7 @@ class Containers:
             user=_user(spec, image),
             attachment=attachment,
             mounts=mounts,
-            cgroups_path=f"{stack_group(self._home, self._stack)}/{container.id}",
+            cgroups_path=container_group(self._home, self._stack, container.id),
             host=observe_host(spec),
         )
         for file, text in render_etc_files(attachment).items():

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from orchestra.container.rootfs import BELOW
 from orchestra.driver.local.image.failure import file_errors
-from orchestra.driver.local.image.layers.lookup import OPAQUE
+from orchestra.driver.local.image.layers.lookup import opaque_attribute
 from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.errors import FatalError
+from orchestra.home import is_rootless
 from orchestra.linux import private_files
 from orchestra.linux.durability import sync_file_system
 from orchestra.named_tuple import NamedTuple
@@ -324,6 +325,8 @@ class Snapshotter:
 
 
 def _overlay(options: list[str], what: str) -> LayerMount:
+    if is_rootless(os.environ):
+        options.append("userxattr")
     size = len(os.fsencode(",".join(options)))
     if size >= PAGE:
         raise FatalError(
@@ -347,11 +350,11 @@ def _hide(tree: str, hidden: str, upper: str) -> None:
             os.mkdir(upper, 0o755)
             made.append((source, upper))
     try:
-        os.setxattr(upper, OPAQUE, b"y")
+        os.setxattr(upper, opaque_attribute(), b"y")
     except PermissionError as error:
         raise FatalError(
-            f"{upper}: attribute {OPAQUE} is not permitted, so {hidden} cannot be hidden from the container",
-            hint="this needs CAP_SYS_ADMIN outside any user namespace: run as root, or use another image",
+            f"{upper}: attribute {opaque_attribute()} is not permitted, so {hidden} cannot be hidden from the container",
+            hint="use another image, or move the home to a file system with such attributes",
         ) from error
     for original, copy in reversed(made):
         if os.path.isdir(original):
@@ -361,7 +364,12 @@ def _hide(tree: str, hidden: str, upper: str) -> None:
 def _copy_attributes(source: str, target: str) -> None:
     """Owner, mode and times; the mode after the owner, since chown(2) clears bits of it."""
     status = os.stat(source)
-    os.chown(target, status.st_uid, status.st_gid)
+    owner = status.st_uid, status.st_gid
+    if is_rootless(os.environ):
+        from orchestra.rootless.ids import mapped
+
+        owner = mapped("uid", owner[0]), mapped("gid", owner[1])
+    os.chown(target, *owner)
     os.chmod(target, stat.S_IMODE(status.st_mode))
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 

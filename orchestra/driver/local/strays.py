@@ -10,6 +10,7 @@ from orchestra.container.directory import DamagedFile
 from orchestra.driver.local.net.endpoint import detach
 from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.record import load_record
+from orchestra.home import is_rootless
 from orchestra.linux import cgroup
 from orchestra.model.names import short_id
 
@@ -19,7 +20,21 @@ if TYPE_CHECKING:
 
 def stack_group(home: Home, stack: str) -> str:
     """Below the root of each hierarchy. It names the home, to tell a crash's leftovers from other homes' containers."""
-    return f"/orchestra/{home_hash(home)}/{stack}"
+    return f"{_parent() or ''}/orchestra/{home_hash(home)}/{stack}"
+
+
+def container_group(home: Home, stack: str, container_id: str) -> str:
+    """The control group of one container; '' if this user may not make any."""
+    return "" if _parent() is None else f"{stack_group(home, stack)}/{container_id}"
+
+
+def _parent() -> str | None:
+    """The group above ours, '' for the topmost; None without root, if no group was delegated."""
+    if not is_rootless(os.environ):
+        return ""
+    from orchestra.rootless.groups import delegated_parent
+
+    return delegated_parent()
 
 
 def group_roots() -> list[str]:
@@ -59,7 +74,9 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 
     A creation that was killed may have made a part of its groups, or only those above.
     """
-    path = f"{stack_group(home, stack)}/{container_id}"
+    path = container_group(home, stack, container_id)
+    if not path:
+        return
     if any(os.path.exists(f"{root}{path}") for root in group_roots()[:1]):
         _end(home, stack, container_id)
     else:
@@ -67,7 +84,7 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 
 
 def _end(home: Home, stack: str, container_id: str) -> None:
-    group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
+    group = cgroup.at(container_group(home, stack, container_id))
     if group.processes():
         text = f"container {short_id(container_id)} of stack {stack} is killed: its directory is missing or damaged"
         print(text, file=sys.stderr, flush=True)

@@ -25,7 +25,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import find
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.runtime.failure import runtime_errors
-from orchestra.driver.local.strays import stack_group
+from orchestra.driver.local.strays import container_group
 from orchestra.errors import FatalError
 from orchestra.linux import cgroup, private_files
 from orchestra.linux.mounts import mount_tree
@@ -102,7 +102,7 @@ def run_command(
                 user=user,
                 attachment=attachment,
                 mounts=mounted.mounts,
-                cgroups_path=f"{stack_group(home, BUILDS)}/{identifier}",
+                cgroups_path=container_group(home, BUILDS, identifier),
                 host=observe_host(spec),
             )
             with file_errors("a step"):

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.layers.lookup import find, is_opaque, is_whiteout
+from orchestra.driver.local.image.layers.lookup import OVERLAY, OVERLAY_OF_USERS, find, is_opaque, is_whiteout
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.store import DATA, disk_errors, volume_path
 from orchestra.linux.directory_lock import locked
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 COPYING = "copying"
 FILLING = "filling"
-OVERLAY = "trusted.overlay."  # meant for the layer, and perhaps for one that holds the volume
 
 
 def fill_volumes(home: Home, mounts: Iterable[ResolvedMount], layers: Sequence[str]) -> None:
@@ -124,5 +123,5 @@ def _copy_attributes(source: str, target: str) -> None:
     os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
     copystat(source, target, follow_symlinks=False)
     for name in os.listxattr(target, follow_symlinks=False):
-        if name.startswith(OVERLAY):
+        if name.startswith((OVERLAY, OVERLAY_OF_USERS)):  # meant for the layer, perhaps for one with the volume
             os.removexattr(target, name, follow_symlinks=False)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestra.driver.local.image.layers.lookup import OPAQUE
+from orchestra.driver.local.image.layers.lookup import opaque_attribute
 from orchestra.driver.local.volume import fill_volumes, resolve_mounts
 from orchestra.driver.local.volume.fill import COPYING, FILLING
 from orchestra.model.mount import VolumeMount
@@ -79,7 +79,7 @@ def test_layers_are_merged_as_a_container_sees_them(fill, layer):
     low = layer("low", "data/a", "data/b", "data/gone", "data/dir/low", "data/opaque/low", "data/file/was-directory")
     high = layer("high", "data/b", "data/dir/high", "data/opaque/high", "data/file")
     os.mknod(high / "data/gone", stat.S_IFCHR, 0)
-    os.setxattr(high / "data/opaque", OPAQUE, b"y")
+    os.setxattr(high / "data/opaque", opaque_attribute(), b"y")
     data = fill(high, low)
     assert tree(data) == {
         "a": "low:data/a",
@@ -90,7 +90,7 @@ def test_layers_are_merged_as_a_container_sees_them(fill, layer):
         "file": "high:data/file",
     }
     assert not os.path.lexists(data / "gone")
-    assert OPAQUE not in os.listxattr(data / "opaque")
+    assert opaque_attribute() not in os.listxattr(data / "opaque")
 
 
 def test_the_place_is_found_through_links_of_the_image(fill, layer):

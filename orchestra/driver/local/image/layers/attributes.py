@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from decimal import Decimal, InvalidOperation
-from errno import EOPNOTSUPP
+from errno import EOPNOTSUPP, EPERM
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.image.layers.lookup import OVERLAY, OVERLAY_OF_USERS
 from orchestra.errors import FatalError
+from orchestra.home import is_rootless
 
 if TYPE_CHECKING:
     import tarfile
 
 XATTR = "SCHILY.xattr."
 # overlayfs uses these itself: in an archive they could make it look where it should not.
-RESERVED_XATTRS = ("trusted.overlay.", "user.overlay.")
+RESERVED_XATTRS = (OVERLAY, OVERLAY_OF_USERS)
 # (uid_t)-1 means "leave as it is" to chown(2).
 ID_LIMIT = 0xFFFFFFFE
 INTEGER_LIMIT = 1 << 40
@@ -55,6 +57,10 @@ def set_attributes(what: str, parent: int, name: str, entry: tarfile.TarInfo) ->
 def _owner(what: str, entry: tarfile.TarInfo) -> tuple[int, int]:
     if not (0 <= entry.uid <= ID_LIMIT and 0 <= entry.gid <= ID_LIMIT):
         raise refused(what, entry, f"has owner {entry.uid}:{entry.gid}")
+    if is_rootless(os.environ):
+        from orchestra.rootless.ids import mapped
+
+        return mapped("uid", entry.uid), mapped("gid", entry.gid)
     return entry.uid, entry.gid
 
 
@@ -70,8 +76,8 @@ def _set_xattr(what: str, file: int | str, entry: tarfile.TarInfo, name: str, va
     try:
         os.setxattr(file, name, value.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        if error.errno == EOPNOTSUPP:
-            return  # for a security module that this machine does not have
+        if error.errno == EOPNOTSUPP or (error.errno == EPERM and is_rootless(os.environ)):
+            return  # for a security module that this machine does not have, or keeps to itself
         raise refused(
             what, entry, f"has the extended attribute {name!r}, which cannot be set: {error.strerror}"
         ) from error

@@ -14,14 +14,21 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import FatalError
+from orchestra.home import is_rootless
 from orchestra.linux.mounts.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-OPAQUE = "trusted.overlay.opaque"
+OVERLAY, OVERLAY_OF_USERS = "trusted.overlay.", "user.overlay."
+"""How the attributes begin that overlayfs keeps; in a user namespace, where the first are out of reach, the second."""
 LIMIT = 1 << 20
+
+
+def opaque_attribute() -> str:
+    """The attribute of a directory that hides all of lower layers."""
+    return f"{OVERLAY_OF_USERS if is_rootless(os.environ) else OVERLAY}opaque"
 
 
 class Found(NamedTuple):
@@ -122,7 +129,7 @@ def is_whiteout(status: os.stat_result) -> bool:
 def is_opaque(fd: int) -> bool:
     """Whether the directory hides the content of lower layers. fd may be O_PATH."""
     try:
-        return os.getxattr(f"/proc/self/fd/{fd}", OPAQUE) == b"y"
+        return os.getxattr(f"/proc/self/fd/{fd}", opaque_attribute()) == b"y"
     except OSError as error:
         # Reading trusted.* without CAP_SYS_ADMIN is ENODATA; a file system without such attributes has no opaque
         # directories.

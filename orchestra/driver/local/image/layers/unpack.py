@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.image.layers.attributes import entry_time, refused, set_attributes, set_open
 from orchestra.driver.local.image.layers.compression import decompressed
 from orchestra.driver.local.image.layers.digesting import Digesting
-from orchestra.driver.local.image.layers.lookup import OPAQUE, find, is_whiteout
+from orchestra.driver.local.image.layers.lookup import find, is_whiteout, opaque_attribute
 from orchestra.driver.local.image.layers.tar import archive_errors, entries, open_tar
 from orchestra.driver.local.image.removal import remove_entry
 from orchestra.errors import FatalError
+from orchestra.home import is_rootless
 from orchestra.linux.mounts.resolve import MAX_SYMBOLIC_LINKS, open_in_root
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class _Layer:
         *parents, name = parts
         parent = self._parent("/".join(parents))
         if name == OPAQUE_MARK:
-            os.setxattr(f"/proc/self/fd/{parent}", OPAQUE, b"y")
+            os.setxattr(f"/proc/self/fd/{parent}", opaque_attribute(), b"y")
         elif name.startswith(".wh..wh.") and len(name) > len(".wh..wh."):
             return  # aufs' own files
         elif name.startswith(WHITEOUT):
@@ -153,7 +154,7 @@ class _Layer:
             try:
                 set_open(self._what, fd, entry)
                 if opaque:
-                    os.setxattr(fd, OPAQUE, b"y")
+                    os.setxattr(fd, opaque_attribute(), b"y")
             finally:
                 os.close(fd)
             self._times[path] = entry_time(entry)
@@ -166,7 +167,12 @@ class _Layer:
             kind = stat.S_IFIFO if entry.isfifo() else stat.S_IFCHR if entry.ischr() else stat.S_IFBLK
             if not (0 <= entry.devmajor <= MAJOR_LIMIT and 0 <= entry.devminor <= MINOR_LIMIT):
                 raise self._refused(entry, f"has device number {entry.devmajor}:{entry.devminor}")
-            os.mknod(name, kind | 0o600, os.makedev(entry.devmajor, entry.devminor), dir_fd=parent)
+            try:
+                os.mknod(name, kind | 0o600, os.makedev(entry.devmajor, entry.devminor), dir_fd=parent)
+            except PermissionError:
+                if not is_rootless(os.environ):
+                    raise
+                return  # no user namespace may have devices; containers get those that they need in their own /dev
             set_attributes(self._what, parent, name, entry)
         else:
             raise self._refused(entry, f"is of type {entry.type!r}, which is not supported")
@@ -229,7 +235,7 @@ class _Layer:
         elif stat.S_ISDIR(existing.st_mode):
             fd = os.open(name, OPENED, dir_fd=parent)
             try:
-                os.setxattr(fd, OPAQUE, b"y")
+                os.setxattr(fd, opaque_attribute(), b"y")
             finally:
                 os.close(fd)
 
@@ -297,7 +303,7 @@ class _Layer:
         try:
             os.fchmod(fd, 0o755)  # whatever the umask
             if hidden:
-                os.setxattr(fd, OPAQUE, b"y")
+                os.setxattr(fd, opaque_attribute(), b"y")
             if lower and stat.S_ISDIR(lower.status.st_mode):
                 os.fchown(fd, lower.status.st_uid, lower.status.st_gid)
                 os.fchmod(fd, stat.S_IMODE(lower.status.st_mode))
