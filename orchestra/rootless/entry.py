@@ -15,10 +15,10 @@ from errno import EINVAL, ENOENT
 from orchestra.errors import EnvironmentLack
 from orchestra.home import OWNER
 from orchestra.linux import namespaces, private_files, process, unix_socket, user_namespace
-from orchestra.rootless import host_network
+from orchestra.linux.syscall import SystemCallError
+from orchestra.rootless.host_network import in_host_network, leave
 from orchestra.rootless.ids import find_ids
 from orchestra.rootless.places import Places
-from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,12 +67,23 @@ def enter_if_there(home: Home) -> None:
         raise _lack(error) from error
 
 
+def revive(home: Home) -> int:
+    """For a process in the namespaces: a pidfd of the keeper, which is started again if it was killed.
+
+    Raises OSError. The caller closes it.
+    """
+    places = Places(home)
+    with _locked(places.launch_lock):
+        keeper = places.load_keeper() or in_host_network(_start, places, fresh=False)
+        return process.open_pidfd(keeper)
+
+
 def _lack(error: OSError) -> EnvironmentLack:
     """A process with several threads cannot join a user namespace (setns(2))."""
     if error.errno == EINVAL and getattr(error, "call", "") == "setns":
         hint = "without root, use Orchestra before the program starts threads, or by its command"
         return EnvironmentLack("this process has several threads, so it cannot enter the home's namespaces", hint=hint)
-    hint = "orchestra doctor says what containers without root need, and sudo runs them as root"
+    hint = "orchestra doctor says what containers without root need; with sudo they run as root"
     return EnvironmentLack(f"this user cannot make containers: {error}", hint=hint)
 
 
@@ -129,7 +140,7 @@ def _join(keeper: process.Process) -> None:
 
 def _work_in(places: Places) -> None:
     """The network of the home, once this process may mount and see what is mounted there."""
-    host_network.leave(places.network)
+    leave(places.network)
 
 
 def _start(places: Places, *, fresh: bool = True) -> process.Process:

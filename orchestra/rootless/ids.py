@@ -34,8 +34,7 @@ class Ids(NamedTuple):
 def find_ids(uid: int, gid: int, name: str) -> Ids:
     """The ids of the user with this name; without any in the files that is the user's own alone."""
     maps = [
-        _map(own, _ranges(load(path), uid, name))
-        for own, path in ((uid, SUBORDINATE_USERS), (gid, SUBORDINATE_GROUPS))
+        _map(own, _ranges(load(path), uid, name)) for own, path in ((uid, SUBORDINATE_USERS), (gid, SUBORDINATE_GROUPS))
     ]
     found = Ids(maps[0], maps[1])
     return found.only_own() if found.are_alone else found

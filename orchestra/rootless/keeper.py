@@ -48,8 +48,15 @@ def keep(directory: str, stacks: str, *, fresh: bool) -> None:
         namespaces.join(network_of(directory), namespaces.CLONE_NEWNET)
         store_keeper(directory, process.identify(os.getpid()))
     except OSError as error:
-        _tell(channel, {"errno": error.errno or EINVAL, "call": getattr(error, "call", "start"),
-                        "path": str(error.filename or ""), "hint": getattr(error, "hint", "")})
+        _tell(
+            channel,
+            {
+                "errno": error.errno or EINVAL,
+                "call": getattr(error, "call", "start"),
+                "path": str(error.filename or ""),
+                "hint": getattr(error, "hint", ""),
+            },
+        )
         return
     _tell(channel, {"lacking": lacking})
     channel.close()

@@ -11,7 +11,7 @@ import signal
 from orchestra.linux import process
 
 PROGRAM = "pasta"
-INSTALL = "apt install passt on Debian and Ubuntu, dnf install passt on Fedora, pacman -S passt on Arch"
+INSTALL = "sudo apt install passt on Debian and Ubuntu, sudo dnf install passt on Fedora, sudo pacman -S passt on Arch"
 # No port leads in, since the keeper's relays do that. Nothing leads to the host's own loopback interface.
 ARGUMENTS = ("--config-net", "--no-map-gw", "--quiet", "-t", "none", "-u", "none", "-T", "none", "-U", "none")
 
@@ -25,8 +25,11 @@ def connect(directory: str, network: str) -> list[str]:
         return []
     said = os.memfd_create("pasta")
     try:
-        actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
-        actions += [(os.POSIX_SPAWN_DUP2, said, number) for number in (1, 2)]  # type: ignore[list-item]
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, said, 1),
+            (os.POSIX_SPAWN_DUP2, said, 2),
+        ]
         words = [PROGRAM, *ARGUMENTS, "--pid", _pid_file(directory), "--netns", network]
         try:
             # One that inherits an ignored SIGPIPE takes that for an error of its own.

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import sys
-from functools import partial
 
 from orchestra.container import wire
 from orchestra.errors import TemporaryError
@@ -155,7 +154,7 @@ def _spawner() -> Callable[..., int]:
         return os.posix_spawn
     from orchestra.rootless.host_network import in_host_network
 
-    return partial(in_host_network, os.posix_spawn)
+    return lambda *words, **named: in_host_network(os.posix_spawn, *words, **named)
 
 
 def _paths() -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from orchestra.driver.local import doctor
 from orchestra.driver.local.doctor import Fact, State, can_run
+from orchestra.errors import EnvironmentLack
+from orchestra.home import is_rootless
 
 __all__ = ["Fact", "State", "can_run", "examine"]
 
@@ -13,5 +17,14 @@ if TYPE_CHECKING:
 
 
 def examine(context: Context) -> list[Fact]:
-    """Check everything that stacks need."""
-    return list(doctor.examine(context.home))
+    """Check everything that stacks need. Without root, in the namespaces of the home."""
+    if os.geteuid() == 0 and not is_rootless(os.environ):
+        return list(doctor.examine(context.home))
+    from orchestra.driver.local.rootless_doctor import examine_rootless
+
+    facts = list(examine_rootless())
+    try:
+        context.need_root()
+    except EnvironmentLack as error:
+        return [*facts, Fact("containers without root", State.LACKING, error.message, "no stack can run", error.hint)]
+    return [*facts, *doctor.examine(context.home)]

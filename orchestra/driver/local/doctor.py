@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local import trial
 from orchestra.driver.local.net.mark import home_hash
+from orchestra.home import is_rootless
 from orchestra.linux import cgroup, namespaces
 from orchestra.linux.security import capabilities
 from orchestra.named_tuple import NamedTuple
@@ -99,7 +100,7 @@ TRIALS = (
     _Trial(
         "user namespaces",
         trial.namespace(namespaces.CLONE_NEWUSER),
-        "none at present: they would be needed to run stacks without root",
+        "no stacks without root",
         "see /proc/sys/user/max_user_namespaces and kernel.unprivileged_userns_clone",
         essential=False,
         privileged=False,
@@ -158,7 +159,7 @@ TRIALS = (
 def examine(home: Home) -> Iterator[Fact]:
     """Every fact, as it becomes known. Changes nothing. Only for a process with one thread.
 
-    For a user other than root: that root is needed, and what can be found out without it.
+    For a user other than root, outside the namespaces of the home: that, and what can be found out without privileges.
     """
     privileged = os.geteuid() == 0
     yield _kernel()
@@ -171,7 +172,8 @@ def examine(home: Home) -> Iterator[Fact]:
             yield _try(row)
     if privileged:
         yield _overlay(home)
-        yield from _cgroups(home)
+        if not is_rootless(os.environ):
+            yield from _cgroups(home)
     yield _nft()
     yield _ip_forward()
     yield from _space(home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from errno import ENOENT, ESRCH
@@ -30,6 +31,7 @@ from orchestra.driver.local.turns import Turns
 from orchestra.driver.local.watch import Watch
 from orchestra.engine.driver import Refused
 from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.home import is_rootless
 from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
 from orchestra.model.names import StackName
@@ -38,6 +40,7 @@ from orchestra.names.files import load_standing
 from orchestra.shim.client import start_resolver
 from orchestra.shim.finding import find_again
 from orchestra.shim.state import Status, state
+from orchestra.shim.supervision import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -124,6 +127,8 @@ class LocalDriver:
                 tasks.start_soon(self._projections.run, name="rules and names")
                 tasks.start_soon(self._keeping.run, name="what a reboot must not take")
                 tasks.start_soon(self._watch_networks, opened, changed.send_nowait, name="watch on networks")
+                if is_rootless(os.environ):
+                    tasks.start_soon(self._watch_keeper, name="watch on the home's keeper")
                 self._serves = True
                 with suppress(DriverError):  # it is tried again, and commands that wait for it get the error
                     await self._projections.settle()
@@ -154,6 +159,24 @@ class LocalDriver:
                 tell(None)
             took = anyio.current_time() - began
             await anyio.sleep(REPAIR_PAUSE if losses else max(GATHERING, took * IDLE))
+
+    async def _watch_keeper(self) -> None:
+        """Without root: start the keeper of the home's namespaces again if it was killed, and lead the ports anew."""
+        from orchestra.rootless.entry import revive
+
+        backoff = Backoff()
+        while True:
+            began = anyio.current_time()
+            try:
+                keeper = await run_sync(revive, self._home)
+                try:
+                    self._projections.ask()
+                    await anyio.wait_readable(keeper)
+                finally:
+                    os.close(keeper)
+            except OSError as error:
+                print(f"the keeper of the home's namespaces cannot be started: {error}", file=sys.stderr, flush=True)
+            await anyio.sleep(backoff.next_delay(anyio.current_time() - began))
 
     async def settle(self) -> None:
         """Wait until rules and names match the containers, even if another program has changed them."""

@@ -353,7 +353,7 @@ def _hide(tree: str, hidden: str, upper: str) -> None:
         os.setxattr(upper, opaque_attribute(), b"y")
     except PermissionError as error:
         raise FatalError(
-            f"{upper}: attribute {opaque_attribute()} is not permitted, so {hidden} cannot be hidden from the container",
+            f"{upper}: attribute {opaque_attribute()} is not permitted, so {hidden} cannot be hidden",
             hint="use another image, or move the home to a file system with such attributes",
         ) from error
     for original, copy in reversed(made):

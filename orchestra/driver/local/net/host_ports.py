@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
@@ -11,8 +10,10 @@ from orchestra.driver.local.net.ports import ANY, ANY_IPV6, TYPES, HostPort
 from orchestra.driver.local.net.projection import publications_of
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.rootless import publishing
+from orchestra.rootless.relays import MOST_PORTS
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     from orchestra.home import Home
@@ -32,8 +33,8 @@ def lead_ports(home: Home, stack: str, sockets: Mapping[HostPort, socket.socket]
             key = (each.protocol, each.host_ip or anywhere, each.host_port)
             found.setdefault(key, []).append((each.address, each.port))
     ports = [(sockets[key], targets) for key, targets in found.items() if key in sockets]
-    if len(ports) > publishing.MOST_PORTS:
-        most = f"without root, a stack can publish {publishing.MOST_PORTS} ports"
+    if len(ports) > MOST_PORTS:
+        most = f"without root, a stack can publish {MOST_PORTS} ports"
         raise FatalError(f"stack {stack} publishes {len(ports)} ports: {most}", hint="publish fewer, or run it as root")
     try:
         publishing.publish(home, stack, ports)
