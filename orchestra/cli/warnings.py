@@ -66,10 +66,8 @@ def warn_of_paused_updates(paused: Mapping[str, str]) -> None:
 def tell_of_root(invocation: Invocation, context: Context) -> None:
     """If nothing was found for a user, say how to see the stacks of root, if root has a home."""
     if context.hides_root:
-        import os
-
         print(
-            f"note: only stacks of user {os.geteuid()} are shown; "
+            f"note: only stacks of user {context.user} are shown; "
             f"run sudo orchestra {invocation.command} to see root's",
             file=sys.stderr,
         )

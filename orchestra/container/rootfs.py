@@ -120,6 +120,16 @@ def _uncover_host() -> None:
 
 
 def mount_layer(layer: Mapping[str, Any], root: str) -> None:
+    """Mount it over the directory ``root``, or over its ``target`` there."""
+    if target := layer.get("target"):
+        above = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        below = resolve.open_in_root(above, target, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.close(above)
+        try:
+            mount_layer({**layer, "target": ""}, f"/proc/self/fd/{below}")
+        finally:
+            os.close(below)
+        return
     words = list(layer.get("options") or ())
     if BELOW in words:
         words.remove(BELOW)

@@ -6,7 +6,7 @@ import os
 
 from orchestra.driver import DRIVERS
 from orchestra.errors import EnvironmentLack, UserError
-from orchestra.home import find_home, is_rootless
+from orchestra.home import OWNER, find_home, is_rootless
 from orchestra.model.revision import Author
 from orchestra.record import Record
 
@@ -45,7 +45,12 @@ class Context(Record):
     @property
     def author(self) -> Author:
         """The user who gives the command: behind sudo(8), its caller."""
-        return Author(self.environment.get("SUDO_USER") or _user_name(os.getuid()), self.command)
+        return Author(self.environment.get("SUDO_USER") or _user_name(self.user), self.command)
+
+    @property
+    def user(self) -> int:
+        """The id of the user whom this process belongs to, outside the namespaces of a home."""
+        return int(os.environ.get(OWNER, os.getuid()))
 
     def offers(self, part: Part) -> bool:
         return part in DRIVERS[self.driver].parts

@@ -19,9 +19,10 @@ import fcntl
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from orchestra.container.rootfs import BELOW
+from orchestra.driver.local.host_tree import copy_names, covers_mounts
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import opaque_attribute
 from orchestra.driver.local.image.removal import remove_tree, tree_size
@@ -45,11 +46,12 @@ SPECIAL = frozenset(",:\\\n")
 
 
 class LayerMount(TypedDict):
-    """One mount of ``rootfs`` in shim.json."""
+    """One mount of ``rootfs`` in shim.json. target: the directory of the root that it covers, if not all of it."""
 
     type: str
     source: str
     options: list[str]
+    target: NotRequired[str]
 
 
 class ContainerSnapshot(NamedTuple):
@@ -85,6 +87,8 @@ class Snapshotter:
                 # The upper directory is the root that the container sees.
                 _copy_attributes(layers[0], upper)
             private_files.make_directories(work)
+            if is_rootless(os.environ) and not self._is_own(layers[-1]) and covers_mounts(layers[-1]):
+                return self._put_together(directory, layers, name)
             if len(layers) > 1 and not self._is_own(layers[-1]):
                 return self._over_tree(directory, layers, name)
             for layer in layers:
@@ -109,6 +113,30 @@ class Snapshotter:
             _overlay([f"lowerdir={self._short(layers[-1])}", f"upperdir={upper}", f"workdir={work}"], name),
             _overlay(above, name),
         )
+
+    def _put_together(self, directory: str, layers: Sequence[str], name: str) -> tuple[LayerMount, ...]:
+        """Over a tree with mounts below it, in a user namespace. What is written all lies in one upper directory."""
+        if len(layers) > 1:
+            raise FatalError(
+                f"snapshot of {name}: without root, an image cannot be built over {layers[-1]}, which has mounts in it",
+                hint="use an image, or a tree without mounts",
+            )
+        tree, skeleton, upper = layers[0], f"{directory}/names", f"{directory}/fs"
+        private_files.make_directories(skeleton)
+        os.chmod(skeleton, 0o755)
+        usable = copy_names(tree, skeleton)
+        made = [_overlay([f"lowerdir={skeleton}", f"upperdir={upper}", f"workdir={directory}/work"], name)]
+        for part in usable:
+            lower, work = f"{tree.rstrip('/')}/{part}", f"{directory}/work-{part}"
+            private_files.make_directories(work)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(f"{upper}/{part}")
+                os.chmod(f"{upper}/{part}", stat.S_IMODE(os.stat(lower).st_mode))
+            for hidden in self._hidden_in(lower):
+                _hide(lower, hidden, f"{upper}/{part}")
+            options = [f"lowerdir={self._short(lower)}", f"upperdir={upper}/{part}", f"workdir={work}"]
+            made.append({**_overlay(options, name), "target": part})
+        return tuple(made)
 
     def _is_own(self, layer: str) -> bool:
         return layer.startswith(f"{self._layers}/")
