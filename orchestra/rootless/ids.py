@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SUBORDINATE_USERS, SUBORDINATE_GROUPS = "/etc/subuid", "/etc/subgid"
 FEW = 65536
-"""Ids of one namespace that images take for granted: nobody is 65534."""
+"""Ids of one namespace that images take for granted, up to 65534 and 65535."""
 
 
 class Ids(NamedTuple):
@@ -46,6 +46,11 @@ def mapped(kind: str, number: int) -> int:
     Files of other users cannot be made: chown(2) calls such an id invalid.
     """
     return number if any(0 <= number - first < count for first, count in _known(kind)) else 0
+
+
+def is_root_alone() -> bool:
+    """Whether the user namespace of this process has no ids but root's."""
+    return sum(count for _, count in _known("uid")) == 1
 
 
 @functools.cache

@@ -104,11 +104,16 @@ def _await_change(changes: Inotify) -> None:
     changes.read()
 
 
-def _has_entries(path: str) -> bool:
+def _is_in_use(stack: str) -> bool:
+    """Whether the stack has a fork server or a container; both live in the namespaces."""
+    return os.path.exists(f"{stack}/fork.sock") or bool(_entries(f"{stack}/containers"))
+
+
+def _entries(path: str) -> list[str]:
     try:
-        return bool(os.listdir(path))
-    except FileNotFoundError:
-        return False
+        return os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _await_end(directory: str, stacks: str) -> None:
@@ -119,7 +124,7 @@ def _await_end(directory: str, stacks: str) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError):
                 changes.add(stacks, GONE)
-            if not _has_entries(stacks):
+            if not any(_is_in_use(f"{stacks}/{name}") for name in _entries(stacks)):
                 break
             fcntl.flock(lock, fcntl.LOCK_UN)
             _await_change(changes)

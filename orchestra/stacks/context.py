@@ -49,7 +49,7 @@ class Context(Record):
 
     @property
     def user(self) -> int:
-        """The id of the user whom this process belongs to, outside the namespaces of a home."""
+        """The user of this process, as known outside the namespaces of a home."""
         return int(os.environ.get(OWNER, os.getuid()))
 
     def offers(self, part: Part) -> bool:

@@ -11,6 +11,7 @@ from errno import ENOENT
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
+from orchestra.home import is_rootless
 from orchestra.linux.mounts.resolve import open_in_root
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
@@ -67,6 +68,11 @@ def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str
         supplementary = [entry.gid for entry in groups if account.name in entry.members]
     supplementary += [_find_group(word, groups) for word in additional]
     home = home if home.startswith("/") else "/"
+    if is_rootless(os.environ):
+        from orchestra.rootless.ids import is_root_alone
+
+        if is_root_alone():
+            return User(uid, gid, (), home)  # the kernel lets such a namespace change no groups (user_namespaces(7))
     return User(uid, gid, tuple(dict.fromkeys((gid, *supplementary))), home)
 
 

@@ -221,7 +221,7 @@ def test_trusted_attributes_that_are_not_permitted_are_said_so(snapshots, monkey
     monkeypatch.setattr(os, "setxattr", refuse)
     with pytest.raises(FatalError, match=r"trusted\.overlay\.opaque is not permitted") as caught:
         snapshots.prepare("s", "s-web-1", ["/"])
-    assert "run as root" in caught.value.hint
+    assert "another image" in caught.value.hint
 
 
 def test_removing_takes_everything_and_then_the_empty_stack(snapshots, root, home):

@@ -46,7 +46,7 @@ def render_bundle(
         "ociVersion": OCI_VERSION,
         "process": render_own_process(spec, image, user, hostname or attachment.hostname, security, host),
         "root": {"path": "rootfs", "readonly": spec.read_only},
-        "mounts": render_mounts(spec, mounts, security),
+        "mounts": render_mounts(spec, mounts, security, host),
         "annotations": _annotations(spec, image),
         "linux": {
             "namespaces": render_namespaces(spec, attachment),

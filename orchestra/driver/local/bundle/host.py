@@ -11,6 +11,7 @@ from orchestra.driver.local.bundle.resources import block_devices
 from orchestra.driver.local.bundle.security import BUILT_IN, UNCONFINED, parse_security
 from orchestra.driver.local.bundle.world import HostDevice, HostFacts
 from orchestra.errors import FatalError
+from orchestra.home import is_rootless
 from orchestra.linux import cgroup
 from orchestra.linux.security import capabilities
 
@@ -36,7 +37,16 @@ def observe_host(spec: ContainerSpec) -> HostFacts:
         machine=os.uname().machine,
         kernel=os.uname().release,
         seccomp_profile=_load_profile(spec),
+        only_root=_is_root_alone(),
     )
+
+
+def _is_root_alone() -> bool:
+    if not is_rootless(os.environ):
+        return False
+    from orchestra.rootless.ids import is_root_alone
+
+    return is_root_alone()
 
 
 def _load_profile(spec: ContainerSpec) -> dict[str, Any] | None:

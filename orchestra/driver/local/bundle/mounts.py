@@ -14,19 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestra.driver.local.bundle.security import Security
+    from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.volume import ResolvedMount
     from orchestra.model.desired import ContainerSpec
 
 Entry = dict[str, Any]
 
 SHM_SIZE = 64 << 20
+TERMINAL_GROUP = "gid=5"
 TMPFS_OPTIONS = ("nosuid", "noexec", "nodev")
 
 # Docker's: destination, type, source, options.
 DEFAULTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("/proc", "proc", "proc", ("nosuid", "noexec", "nodev")),
     ("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
-    ("/dev/pts", "devpts", "devpts", ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")),
+    ("/dev/pts", "devpts", "devpts", ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", TERMINAL_GROUP)),
     ("/dev/shm", "tmpfs", "shm", (*TMPFS_OPTIONS, "mode=1777")),
     ("/dev/mqueue", "mqueue", "mqueue", ("nosuid", "noexec", "nodev")),
     ("/sys", "sysfs", "sysfs", ("nosuid", "noexec", "nodev", "ro")),
@@ -36,7 +38,9 @@ DEFAULTS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 ETC_FILES = {"/etc/hosts": "hosts", "/etc/hostname": "hostname", "/etc/resolv.conf": "resolv.conf"}
 
 
-def render_mounts(spec: ContainerSpec, mounts: Iterable[ResolvedMount], security: Security) -> list[Entry]:
+def render_mounts(
+    spec: ContainerSpec, mounts: Iterable[ResolvedMount], security: Security, host: HostFacts
+) -> list[Entry]:
     """The mounts in an order in which none hides another: defaults first, the rest by depth.
 
     A default gives way to a mount at its place or above it; the files in /etc only to one at their place.
@@ -44,7 +48,7 @@ def render_mounts(spec: ContainerSpec, mounts: Iterable[ResolvedMount], security
     asked = {_target(mount, spec): mount for mount in mounts}
     found = [
         entry
-        for entry in map(_default, DEFAULTS)
+        for entry in (_default(row, host) for row in DEFAULTS)
         if not any(is_within(entry["destination"], target) for target in asked)
     ]
     found = [entry for entry in found if _fit(entry, spec, security)]
@@ -69,9 +73,10 @@ def _target(mount: ResolvedMount, spec: ContainerSpec) -> str:
     return target
 
 
-def _default(row: tuple[str, str, str, tuple[str, ...]]) -> Entry:
+def _default(row: tuple[str, str, str, tuple[str, ...]], host: HostFacts) -> Entry:
     destination, kind, source, options = row
-    return {"destination": destination, "type": kind, "source": source, "options": list(options)}
+    fitting = [option for option in options if not (host.only_root and option == TERMINAL_GROUP)]
+    return {"destination": destination, "type": kind, "source": source, "options": fitting}
 
 
 def _fit(entry: Entry, spec: ContainerSpec, security: Security) -> bool:

@@ -28,7 +28,8 @@ class HostFacts(Record):
 
     devices: the node at each path of the host that the container names as a device; for a directory, all nodes in it.
     every_device: all of the host's, for a privileged container. machine, kernel: as uname(2) tells them.
-    seccomp_profile: the content of the file that ``security_opt`` names.
+    seccomp_profile: the content of the file that ``security_opt`` names. only_root: whether containers have no ids but
+    root's.
     """
 
     capabilities: tuple[str, ...] = NAMES
@@ -38,3 +39,4 @@ class HostFacts(Record):
     machine: str = "x86_64"
     kernel: str = "6.1"
     seccomp_profile: Mapping[str, Any] | None = None
+    only_root: bool = False
