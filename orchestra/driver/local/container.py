@@ -96,20 +96,22 @@ class Containers:
             if (kept := load_kept(self._stack_home, name)) is not None:
                 announce(kept, self._stack_home.container(name))
         for name in self.names():
-            directory = self._stack_home.container(name)
             if not self._has_record(name):
                 # A crash came before its record, or after; before it, if it was about to be made whole again.
                 self.remove(name, volumes=AnonymousVolumes.HAND_ON, forget=load_kept(self._stack_home, name) is None)
                 continue
             self._known.add(name)
-            attachment = sound(attachments.load, directory)
-            if attachment is not None and attachment.ports:
-                try:
-                    self._ports.reserve(name, attachment.ports, sharing=attachment.service)
-                except DriverError as error:
-                    # Its rules lead there all the same; only the port is not reserved.
-                    print(f"container {name}: {error}", file=sys.stderr, flush=True)
+            self._reserve_published(name)
         return self
+
+    def _reserve_published(self, name: str) -> None:
+        attachment = sound(attachments.load, self._stack_home.container(name))
+        if attachment is not None and attachment.ports:
+            try:
+                self._ports.reserve(name, attachment.ports, sharing=attachment.service)
+            except DriverError as error:
+                # Its rules lead there all the same; only the port is not reserved.
+                print(f"container {name}: {error}", file=sys.stderr, flush=True)
 
     def __exit__(self, *_exception: object) -> None:
         self._ports.close()
@@ -119,6 +121,11 @@ class Containers:
         if is_rootless(os.environ):
             from orchestra.driver.local.net.host_ports import lead_ports
 
+            for name in self.names():
+                with self._lock(name):
+                    # The keeper may have been killed just when this process came to take the ports over from it.
+                    if not self._ports.holds(name):
+                        self._reserve_published(name)
             lead_ports(self._home, self._stack, self._ports.sockets())
 
     def names(self) -> list[str]:

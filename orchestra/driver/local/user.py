@@ -69,8 +69,11 @@ def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str
     supplementary += [_find_group(word, groups) for word in additional]
     home = home if home.startswith("/") else "/"
     if is_rootless(os.environ):
-        from orchestra.rootless.ids import is_root_alone
+        from orchestra.rootless.ids import is_root_alone, mapped
 
+        if (mapped("uid", uid), mapped("gid", gid)) != (uid, gid):
+            hint = "give your own user ids for containers in /etc/subuid and /etc/subgid: orchestra doctor says how"
+            raise FatalError(f"user {uid}:{gid}: without root, containers have no such id here", hint=hint)
         if is_root_alone():
             return User(uid, gid, (), home)  # the kernel lets such a namespace change no groups (user_namespaces(7))
     return User(uid, gid, tuple(dict.fromkeys((gid, *supplementary))), home)

@@ -142,6 +142,10 @@ class PortReservations:
         for container in list(self._held):
             self.release(container)
 
+    def holds(self, container: str) -> bool:
+        """Whether something was reserved for the container, and not released."""
+        return container in self._held
+
     def sockets(self) -> dict[HostPort, socket.socket]:
         """What holds each port that is reserved now."""
         with self._lock:

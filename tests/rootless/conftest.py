@@ -1,0 +1,158 @@
+"""A user without root, made in a mount namespace of the test's own: a name, ids in /etc/subuid, a home, and sources and
+an interpreter that may be read. The host's own files stay as they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import orchestra
+from orchestra.home import Home
+from tests.shim.conftest import eventually
+
+UID, BEYOND, COUNT = 1234567, 2000000, 65536
+NUMBERS = itertools.count(UID + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+SOURCES = Path(orchestra.__path__[0]).parent
+APPLETS = "sh sleep cat wget nc httpd id ls ip echo touch chown chmod env grep mkdir stat"
+LIMIT = 120.0
+
+
+def lack():
+    """Why no user without root can make containers here."""
+    for program in ("setpriv", "newuidmap", "busybox", "nft", "nsenter"):
+        if shutil.which(program) is None:
+            return f"needs the program {program}"
+    if os.geteuid() != 0:
+        return "needs root to make a user"
+    words = ("setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", "unshare", "--user", "true")
+    return "" if subprocess.run(words).returncode == 0 else "this machine lets only root make user namespaces"
+
+
+class Plain:
+    """A user, and the command as that user types it. programs: those in PATH; None for the machine's."""
+
+    def __init__(self, *, ids=True, programs=None) -> None:
+        self.uid = next(NUMBERS)
+        self.path = Path(tempfile.mkdtemp(prefix="orc-plain-", dir="/tmp"))
+        self.path.chmod(0o755)
+        self.home = Home(f"{self.path}/data/orchestra", f"{self.path}/run/orchestra")
+        for name in ("data", "run", "stack", "tree", "tree/bin", "tree/etc", "tree/tmp"):
+            (self.path / name).mkdir()
+        shutil.copy(shutil.which("busybox"), self.path / "tree/bin/busybox")
+        for applet in APPLETS.split():
+            (self.path / "tree/bin" / applet).symlink_to("busybox")
+        (self.path / "tree/etc/passwd").write_text("root:x:0:0::/:/bin/sh\nweb:x:1000:1000::/:/bin/sh\n")
+        subprocess.run(["chown", "-R", f"{self.uid}:{self.uid}", self.path], check=True)
+        search = os.environ["PATH"]
+        if programs is not None:
+            search = str(self.path / "programs")
+            Path(search).mkdir()
+            for program in programs:
+                Path(search, program).symlink_to(shutil.which(program))
+        self.variables = [
+            *(f"HOME={self.path}", f"XDG_DATA_HOME={self.path}/data", f"XDG_RUNTIME_DIR={self.path}/run"),
+            *(f"PATH={search}", "PYTHONDONTWRITEBYTECODE=1", "TERM=dumb", f"PYTHONPATH={SOURCES}"),
+        ]
+        self.place = self._make_place(ids=ids)
+
+    def _make_place(self, *, ids):
+        """A process in the mount namespace, which lives as long as this object."""
+        etc = self.path / "etc"
+        etc.mkdir()
+        (etc / "passwd").write_text(f"plain:x:{self.uid}:{self.uid}::{self.path}:/bin/sh\n")
+        (etc / "group").write_text(f"plain:x:{self.uid}:\n")
+        for name in ("subuid", "subgid"):
+            (etc / name).write_text(f"plain:{BEYOND}:{COUNT}\n" if ids else "")
+        covered = {}
+        for wanted in (Path(sys.base_prefix), Path(sys.prefix), SOURCES):
+            closed = next((above for above in reversed(wanted.parents) if not above.stat().st_mode & 0o001), None)
+            if closed is not None:
+                covered.setdefault(closed, []).append(wanted)
+        script = ["set -e", *(f"mount --bind {etc}/{name} /etc/{name}" for name in os.listdir(etc))]
+        for closed, below in covered.items():
+            script += ["mount -t tmpfs none /mnt"]
+            for number, wanted in enumerate(below):
+                script += [f"mkdir /mnt/{number}", f"mount --rbind {wanted} /mnt/{number}"]
+            script += [f"mount -t tmpfs -o mode=755 none {closed}"]
+            for number, wanted in enumerate(below):
+                script += [f"mkdir -p {wanted}", f"mount --rbind /mnt/{number} {wanted}"]
+        script += ["echo made", "exec sleep infinity"]
+        words = ["unshare", "--mount", "sh", "-c", "\n".join(script)]
+        place = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        assert place.stdout.readline() == b"made\n"
+        return place
+
+    def run(self, *words, cwd="stack", timeout=LIMIT):
+        """Run a program as the user. Its output goes to a file: what it starts may keep a pipe open."""
+        enter = ["nsenter", "-t", str(self.place.pid), "-m", f"--wd={self.path / cwd}"]
+        become = ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups"]
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            command = [*enter, *become, "env", "-i", *self.variables, *words]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=timeout)
+            out.seek(0)
+            err.seek(0)
+            done.stdout, done.stderr = out.read(), err.read()
+        return done
+
+    def orchestra(self, *words, code=0):
+        done = self.run(sys.executable, "-m", "orchestra", *words)
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.logs()}"
+        return done
+
+    def logs(self):
+        found = [
+            *self.path.glob("data/orchestra/stacks/*/supervisor.log"),
+            *self.path.glob("run/orchestra/rootless/*.log"),
+        ]
+        return "\n".join(f"{path}:\n{path.read_text()[-2000:]}" for path in found)
+
+    def write(self, text, name="stack/compose.yaml"):
+        path = self.path / name
+        path.write_text(text)
+        os.chown(path, self.uid, self.uid)
+
+    def processes(self):
+        """The user's own and those of containers' roots, by name."""
+        found = {}
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+                if int(fields["Uid"].split()[0]) == self.uid and fields["State"].split()[0] not in "ZX":
+                    found.setdefault(fields["Name"].strip(), []).append(int(pid))
+        return found
+
+    def close(self):
+        for pids in self.processes().values():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not self.processes())
+        self.place.kill()
+        self.place.wait()
+        self.place.stdout.close()
+        shutil.rmtree(self.path)
+
+
+@pytest.fixture
+def make_plain():
+    if lack():
+        pytest.skip(lack())
+    made = []
+
+    def make(**options):
+        made.append(Plain(**options))
+        return made[-1]
+
+    yield make
+    for plain in made:
+        plain.close()

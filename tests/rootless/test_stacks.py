@@ -1,0 +1,168 @@
+"""Stacks of a user without root, by the command as the user types it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from contextlib import suppress
+
+import pytest
+
+from tests.ports import free_port
+from tests.rootless.conftest import BEYOND
+from tests.shim.conftest import eventually
+
+pytestmark = pytest.mark.timeout(600)
+
+STACK = """
+services:
+  web:
+    image: rootfs:../tree
+    command: sh -c "echo hello from web > /tmp/index.html; exec httpd -f -p 80 -h /tmp"
+    ports: ["127.0.0.1:{port}:80"]
+    healthcheck: {{test: ["CMD", "wget", "-qO-", "http://127.0.0.1/"], interval: 1s}}
+  client:
+    image: rootfs:../tree
+    command: sh -c "id; wget -qO- http://web/; exec sleep 1000"
+    user: "1000:1000"
+    depends_on: {{web: {{condition: service_healthy}}}}
+  inner:
+    image: rootfs:../tree
+    command: sleep 1000
+    networks: [closed]
+    volumes: ["data:/data"]
+networks:
+  closed: {{internal: true}}
+volumes:
+  data:
+"""
+
+
+def fetch(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def answers(port):
+    with suppress(OSError):
+        return fetch(port) == "hello from web\n"
+    return False
+
+
+def test_a_stack_lives_as_with_root_and_leaves_nothing(make_plain):
+    plain, port = make_plain(), free_port()
+    plain.write(STACK.format(port=port))
+    plain.orchestra("up", "-d")
+
+    said = eventually(lambda: "hello from web" in (logs := plain.orchestra("logs", "client").stdout) and logs)
+    assert "uid=1000(web) gid=1000" in said
+    assert fetch(port) == "hello from web\n"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", port), timeout=10)
+
+    inside = plain.orchestra("exec", "web", "cat", "/proc/self/uid_map").stdout.split()
+    assert inside[:6] == ["0", str(plain.uid), "1", "1", str(BEYOND), "65536"]
+    plain.orchestra("exec", "inner", "sh", "-c", "touch /data/x && chown 1000:1000 /data/x")
+    assert os.stat(f"{plain.home.volumes}/stack_data/_data/x").st_uid == BEYOND + 999
+    refused = plain.orchestra("exec", "inner", "wget", "-T", "2", "-qO-", "http://web/", code=1)
+    assert "bad address" in refused.stderr or "bad address" in refused.stdout
+    assert plain.orchestra("plan").stdout.strip() == "nothing to do"
+    plain.orchestra("cp", "web:/tmp/index.html", f"{plain.path}/stack/copy")
+    assert os.stat(f"{plain.path}/stack/copy").st_uid == plain.uid
+    plain.orchestra("restart", "web")
+    eventually(lambda: answers(port))
+
+    plain.orchestra("down", "-v")
+    eventually(lambda: not plain.processes(), 60)
+
+
+def test_every_process_may_be_killed(make_plain):
+    plain, port = make_plain(), free_port()
+    plain.write(STACK.format(port=port))
+    plain.orchestra("up", "-d", "web")
+    for name in ("orchestra-super", "orchestra-keepe", "orchestra-fork"):
+        gone = min(plain.processes()[name])  # a zygote has the fork server's name
+        os.kill(gone, signal.SIGKILL)
+        eventually(lambda name=name, gone=gone: min(plain.processes().get(name, [gone])) != gone, 60)
+        assert eventually(lambda: answers(port), 60), plain.logs()
+        assert "healthy" in plain.orchestra("ps").stdout
+    plain.orchestra("down")
+    eventually(lambda: not plain.processes(), 60)
+
+
+def test_containers_in_the_hosts_network_and_built_images(make_plain):
+    plain, port = make_plain(), free_port()
+    plain.write(
+        f"""
+services:
+  host:
+    image: rootfs:../tree
+    network_mode: host
+    command: sh -c "echo hello from web > /tmp/index.html; exec httpd -f -p {port} -h /tmp"
+  none:
+    image: rootfs:../tree
+    network_mode: none
+    command: sleep 1000
+  made:
+    build:
+      context: ../tree
+      dockerfile_inline: |
+        FROM scratch
+        COPY . /
+        RUN id > /tmp/id && chown 1000:1000 /tmp/id
+        CMD ["sleep", "1000"]
+"""
+    )
+    plain.orchestra("up", "-d")
+    eventually(lambda: answers(port))
+    assert "eth" not in plain.orchestra("exec", "none", "ip", "addr").stdout
+    assert plain.orchestra("exec", "made", "stat", "-c", "%u %g", "/tmp/id").stdout == "1000 1000\n"
+    plain.orchestra("down")
+    eventually(lambda: not plain.processes(), 60)
+
+
+def test_the_hosts_own_tree_as_an_image(make_plain):
+    plain = make_plain()
+    plain.write(
+        "services:\n  own:\n    image: rootfs:/\n    command: sh -c 'id -u && touch /usr/new && ls /usr/bin/env'\n"
+    )
+    assert "own-1  | 0\nown-1  | /usr/bin/env\n" in plain.orchestra("up").stdout
+    assert not os.path.exists("/usr/new")
+    plain.orchestra("down")
+
+
+def test_what_is_missing_is_told_once_and_the_rest_works(make_plain):
+    plain, port = make_plain(ids=False, programs=("nft", "env", "sh")), free_port()
+    plain.write(STACK.format(port=port))
+    told = plain.orchestra("up", "-d", "web", "inner").stderr
+    assert "warning: containers have no user but root, since user plain has no ranges in /etc/subuid" in told
+    assert "warning: containers reach nothing outside this machine: pasta is not installed (sudo apt install" in told
+    assert fetch(port) == "hello from web\n"
+    again = plain.orchestra("up", "-d", "client", code=1).stderr
+    assert "warning" not in again
+    assert "user 1000:1000: without root, containers have no such id here" in again
+    facts = plain.orchestra("doctor").stdout
+    assert "sudo usermod --add-subuids" in facts
+    assert (
+        "sudo apt install passt on Debian and Ubuntu, sudo dnf install passt on Fedora, sudo pacman -S passt on Arch"
+        in facts
+    )
+    plain.orchestra("down", "-v")
+
+
+@pytest.mark.skipif(shutil.which("pasta") is None, reason="needs the program pasta")
+def test_pasta_leads_out_and_ends_with_the_last_stack(make_plain):
+    plain = make_plain()
+    plain.write("services:\n  one:\n    image: rootfs:../tree\n    command: sleep 1000\n")
+    plain.orchestra("up", "-d")
+    assert [name for name in plain.processes() if name.startswith("pas")], plain.logs()
+    network = f"{plain.home.rootless}/network"
+    keeper = plain.processes()["orchestra-keepe"][0]
+    shown = ["nsenter", "-t", str(keeper), "-m", f"--net={network}", "ip", "route"]
+    assert subprocess.run(shown, capture_output=True, text=True).stdout.startswith("default via ")
+    plain.orchestra("down")
+    eventually(lambda: not plain.processes(), 60)
