@@ -225,7 +225,7 @@ class RunningStack:
 
         from orchestra.shim.client import kill
 
-        self._context.need_root()
+        self._context.need_privileges()
         self._context.need(Part.PROCESSES)
         home = self._context.home.stack(self.name)
         killed: dict[str, float] = {}

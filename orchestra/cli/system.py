@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     context, force = invocation.context, invocation.values["force"]
-    context.need_root()
+    context.need_privileges()
     if not force:
         need_terminal()
     items = find_leftovers(context)

@@ -26,7 +26,7 @@ def run(invocation: Invocation) -> int:
     options = TestOptions(tuple(values["scenario_files"]), values["keyword"] or "", _seeds(values))
     files = load_files(context, options)
     if context.driver == "local" and not options.seeds:
-        context.need_root()
+        context.need_privileges()
     is_text = values["format"] == "text"
     began = time.monotonic()
     results: list[Result] = []

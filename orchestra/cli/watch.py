@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def run(invocation: Invocation) -> int:
     """Return 130 after Ctrl-C, and an error's exit code if the stack cannot be brought up. The containers stay."""
     values, context = invocation.values, invocation.context
-    context.need_root()
+    context.need_privileges()
     rules = find_rules(context, WatchOptions(tuple(values["services"])))
     mail: Mail[WatchEvent] = Mail()
     watch = Watch(context, rules, partial(mail.tell, "watch"), prune=values["prune"])

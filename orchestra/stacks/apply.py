@@ -59,7 +59,7 @@ def plan_again(context: Context, path: str) -> PlanResult:
 
 
 def _prepare(context: Context, path: str) -> tuple[Prepared, ReviewedPlan]:
-    context.need_root()
+    context.need_privileges()
     plan = read_plan(path)
     if plan.home != context.home.data:
         raise UserError(f"{path} is a plan for the stacks in {plan.home}, not in {context.home.data}")

@@ -22,7 +22,7 @@ def attach_to(context: Context, service: str, index: int | None, tell: Callable[
 
     Raises UserError for a service that is not there or does not run.
     """
-    context.need_root()
+    context.need_privileges()
     context.need(Part.EXEC)
     known = find_stack(context)
     containers = observe_containers(context, known.stack)

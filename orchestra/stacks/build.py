@@ -60,7 +60,7 @@ def build(
     """
     from orchestra.driver import Part
 
-    context.need_root()
+    context.need_privileges()
     context.need(Part.IMAGES)
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 

@@ -50,7 +50,7 @@ def commit(context: Context, options: CommitOptions) -> str:
 
 def find_committed(context: Context, options: CommitOptions) -> tuple[StackHome, Container, str]:
     """The container that ``commit`` takes, and the whole name of the image; '' for none. Raises UserError."""
-    context.need_root()
+    context.need_privileges()
     context.need(Part.COPY)
     home, containers = find_replicas(context, options.service, options.replica)
     from orchestra.driver.local.image.naming.name import parse_name

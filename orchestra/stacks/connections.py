@@ -37,7 +37,7 @@ class ConnectOptions(Record):
 
 def connect(context: Context, options: ConnectOptions) -> None:
     """Raises UserError if there is no such container or network, or the container is connected already."""
-    context.need_root()
+    context.need_privileges()
     chosen = _parse_options(options.driver_options)
     found = find_network(context, options.network)
     _check_link_local(options.link_local_addresses, found)
@@ -61,7 +61,7 @@ def connect(context: Context, options: ConnectOptions) -> None:
 
 def disconnect(context: Context, network: str, container: str) -> None:
     """Raises UserError if there is no such container or network, or the container is not connected."""
-    context.need_root()
+    context.need_privileges()
     found = find_network(context, network).name
     stack, name, networks = _find_container(context, container)
     if found not in networks:

@@ -60,7 +60,7 @@ class Context(Record):
         if not self.offers(part):
             raise UserError(f"the driver {self.driver} has no {part}")
 
-    def need_root(self) -> None:
+    def need_privileges(self) -> None:
         """Become able to create and enter containers: without root, in the namespaces of the home.
 
         Raises EnvironmentLack if this user cannot.
@@ -69,6 +69,12 @@ class Context(Record):
             from orchestra.rootless.entry import enter
 
             enter(self.home)
+
+    def need_root(self) -> None:
+        """Raise EnvironmentLack for a user other than root, for what concerns the machine and not a home."""
+        if DRIVERS[self.driver].needs_root and self.user != 0:
+            hint = "run it with sudo; recover and down work without root"
+            raise EnvironmentLack("units of systemd need root", hint=hint)
 
     @property
     def hides_root(self) -> bool:

@@ -102,7 +102,7 @@ def find_transfer(context: Context, options: CopyOptions, tell: Callable[[Seen],
     inside = target if origin[0] is None else origin
     if not service or not inside[1]:
         raise UserError(f"{service}:{inside[1]} is not SERVICE:PATH", hint="name a service and a path, as in web:/etc")
-    context.need_root()
+    context.need_privileges()
     context.need(Part.COPY)
     home, containers = find_replicas(context, service, options.replica, tell, one_offs=options.everything)
     inward = inside is target

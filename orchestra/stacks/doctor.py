@@ -24,7 +24,7 @@ def examine(context: Context) -> list[Fact]:
 
     facts = list(examine_rootless())
     try:
-        context.need_root()
+        context.need_privileges()
     except EnvironmentLack as error:
         return [*facts, Fact("containers without root", State.LACKING, error.message, "no stack can run", error.hint)]
     return [*facts, *doctor.examine(context.home)]

@@ -37,7 +37,7 @@ class DownOptions(Record):
 
 def find_stack_for_down(context: Context, options: DownOptions) -> tuple[Known, bool]:
     """The stack, and whether anything of it may exist. Raises the errors of a load, and EnvironmentLack."""
-    context.need_root()
+    context.need_privileges()
     known = find_stack(context)
     return known, exists(context, known.stack) or options.volumes or _are_there_remains(context, known.stack)
 

@@ -95,7 +95,7 @@ class Target:
 
 def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], None] = ignore) -> Target:
     """Raises UserError if the service does not exist or is not running, FatalError if the user is unknown there."""
-    context.need_root()
+    context.need_privileges()
     context.need(Part.EXEC)
     known = find_stack(context)
     containers = observe_containers(context, known.stack)

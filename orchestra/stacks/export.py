@@ -37,7 +37,7 @@ def export(
 
 def find_exported(context: Context, options: ExportOptions) -> tuple[StackHome, Container]:
     """The container that ``export`` takes. Raises UserError."""
-    context.need_root()
+    context.need_privileges()
     context.need(Part.COPY)
     home, containers = find_replicas(context, options.service, options.replica)
     return home, containers[0]

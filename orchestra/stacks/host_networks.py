@@ -44,7 +44,7 @@ def remove_network(context: Context, word: str, *, force: bool = False) -> str |
     from orchestra.stacks.standalone_network import owner_of, remove_standalone
 
     if network.stack == owner_of(network.name) and not network.members:
-        context.need_root()
+        context.need_privileges()
         remove_standalone(context, network.name)
     else:
         remove_unused(context.home, network)

@@ -67,7 +67,7 @@ def find_stack_to_change(context: Context, command: str, services: Sequence[str]
 
     Raises the errors of a load, UserError for an undeclared service, and EnvironmentLack without permission.
     """
-    context.need_root()
+    context.need_privileges()
     known = find_stack(context)
     existing = (row.service for row in look_at_containers(context, known.stack)) if known.services is None else ()
     check_known(services, known.services, existing)

@@ -76,7 +76,7 @@ class PlanResult(Record):
 def load_for_plan(context: Context, options: PlanOptions) -> Prepared:
     """Raises the errors of a load, and EnvironmentLack if this user may not see everything."""
     if not options.offline:
-        context.need_root()
+        context.need_privileges()
     prepared = StackFile(context).prepare(options.chosen)
     if has_provisions(prepared):
         from orchestra.stacks.provided import with_known_variables

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def find_leftovers(context: Context) -> list[Item]:
     """Leftovers, in the order of removal. Raises EnvironmentLack if this user may not remove them."""
-    context.need_root()
+    context.need_privileges()
     return prune.find(context.home)
 
 

@@ -37,7 +37,7 @@ def begin_rollback(context: Context, number: int | None = None) -> Rollback:
 
     Raises UserError if there is no such revision, EnvironmentLack without permission, and FatalError for damaged files.
     """
-    context.need_root()
+    context.need_privileges()
     stack = find_stack(context).stack
     revisions = revisions_of(context, stack)
     if number is None and len(revisions) < 2:

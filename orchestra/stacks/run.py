@@ -123,7 +123,7 @@ def prepare_run(context: Context, options: RunOptions, *, dry: bool = False) -> 
 
     dry: run no providers, and fetch no models.
     """
-    context.need_root()
+    context.need_privileges()
     chosen = Chosen((options.service,), options.no_deps, {options.service: 1})
     prepared = StackFile(context).prepare(chosen)
     if has_provisions(prepared) and not dry:

@@ -63,7 +63,7 @@ def owner_of(name: str) -> str:
 def create_network(context: Context, asked: NewNetwork) -> str:
     """Return the ID of the network. Raises UserError, FatalError, and EnvironmentLack without root."""
     context.need(Part.NETWORKS)
-    context.need_root()
+    context.need_privileges()
     from orchestra.driver.local.net.listing import list_networks, network_id
 
     desired = declare(context, asked)

@@ -36,7 +36,7 @@ class StatusResult(Record):
 
 def status(context: Context) -> StatusResult:
     """Raises the errors of a load, EnvironmentLack without permission, and FatalError for a damaged file."""
-    context.need_root()
+    context.need_privileges()
     stack = find_stack(context).stack
     following = following_of(context, stack)  # first: the stack is looked at as it is after that edit
     seen = context.client(stack).ask_if_running(ObserveResult, ObserveRequest())

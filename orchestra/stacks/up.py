@@ -93,7 +93,7 @@ class Beginning(Record):
 
 def begin_up(context: Context, chosen: Chosen) -> Beginning:
     """Raises the errors of a load, and EnvironmentLack if this user may not create containers."""
-    context.need_root()
+    context.need_privileges()
     began = time.time()
     file = StackFile(context)
     prepared = file.recall_prepared(chosen)

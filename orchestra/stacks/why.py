@@ -49,7 +49,7 @@ def why(context: Context, services: Sequence[str] = ()) -> list[Explanation]:
     Raises the errors of a load, UserError for an unknown service, FatalError for a damaged file, and EnvironmentLack
     without permission.
     """
-    context.need_root()
+    context.need_privileges()
     known = find_stack(context)
     seen = context.client(known.stack).ask_if_running(ObserveResult, ObserveRequest())
     if seen is None:

@@ -39,9 +39,12 @@ def lack():
 
 
 class Plain:
-    """A user, and the command as that user types it. programs: those in PATH; None for the machine's."""
+    """A user, and the command as that user types it.
 
-    def __init__(self, *, ids=True, programs=None) -> None:
+    programs: those in PATH; None for the machine's. uplink: in a network of the user's own, with a default route.
+    """
+
+    def __init__(self, *, ids=True, programs=None, uplink=False) -> None:
         self.uid = next(NUMBERS)
         self.path = Path(tempfile.mkdtemp(prefix="orc-plain-", dir="/tmp"))
         self.path.chmod(0o755)
@@ -63,9 +66,9 @@ class Plain:
             *(f"HOME={self.path}", f"XDG_DATA_HOME={self.path}/data", f"XDG_RUNTIME_DIR={self.path}/run"),
             *(f"PATH={search}", "PYTHONDONTWRITEBYTECODE=1", "TERM=dumb", f"PYTHONPATH={SOURCES}"),
         ]
-        self.place = self._make_place(ids=ids)
+        self.place = self._make_place(ids, uplink)
 
-    def _make_place(self, *, ids):
+    def _make_place(self, ids, uplink):
         """A process in the mount namespace, which lives as long as this object."""
         etc = self.path / "etc"
         etc.mkdir()
@@ -86,15 +89,18 @@ class Plain:
             script += [f"mount -t tmpfs -o mode=755 none {closed}"]
             for number, wanted in enumerate(below):
                 script += [f"mkdir -p {wanted}", f"mount --rbind /mnt/{number} {wanted}"]
+        if uplink:
+            script += ["ip link set lo up", "ip link add up0 type bridge", "ip link set up0 up"]
+            script += ["ip addr add 198.51.100.2/24 dev up0", "ip route add default via 198.51.100.1"]
         script += ["echo made", "exec sleep infinity"]
-        words = ["unshare", "--mount", "sh", "-c", "\n".join(script)]
+        words = ["unshare", "--mount", *(["--net"] if uplink else []), "sh", "-c", "\n".join(script)]
         place = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         assert place.stdout.readline() == b"made\n"
         return place
 
     def run(self, *words, cwd="stack", timeout=LIMIT):
         """Run a program as the user. Its output goes to a file: what it starts may keep a pipe open."""
-        enter = ["nsenter", "-t", str(self.place.pid), "-m", f"--wd={self.path / cwd}"]
+        enter = ["nsenter", "-t", str(self.place.pid), "-m", "-n", f"--wd={self.path / cwd}"]
         become = ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups"]
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             command = [*enter, *become, "env", "-i", *self.variables, *words]

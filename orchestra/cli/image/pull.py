@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     context, values = invocation.context, invocation.values
-    context.need_root()
+    context.need_privileges()
     library = open_library(context)
     work = partial(_pull, invocation, library, values["platform"] or "", values["quiet"])
     return for_each(invocation, values["references"], work)

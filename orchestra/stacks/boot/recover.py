@@ -48,7 +48,7 @@ class Recovered(Record):
 
 def name_stack(context: Context) -> str:
     """Raises the errors of a load where no name is given."""
-    context.need_root()
+    context.need_privileges()
     return context.project.name or find_stack(context).stack
 
 

@@ -47,7 +47,7 @@ def load_images(
     from orchestra.driver.local.image.archives.loading import load_archive
     from orchestra.model.platform import parse_platform
 
-    context.need_root()
+    context.need_privileges()
     library, wanted = open_library(context), parse_platform(platform or "", os.uname().machine)
     if isinstance(archive, str):
         if not os.path.exists(archive):
@@ -97,7 +97,7 @@ def import_image(context: Context, archive: io.BufferedReader, what: str, option
         raise UserError(f"{name} has a digest, which cannot be assigned", hint="use a tag")
     config = apply_changes(options.changes)
     platform = parse_platform(options.platform or "", os.uname().machine)
-    context.need_root()
+    context.need_privileges()
     return import_rootfs(
         open_library(context).store,
         archive,

@@ -38,7 +38,7 @@ def pull(context: Context, options: PullOptions, hear: Callable[[Event], None]) 
 
     Raises the errors of a load, and EnvironmentLack if this user may not keep images.
     """
-    context.need_root()
+    context.need_privileges()
     library = open_library(context)
     specs = choose_images(context, library, options, hear)
     jobs: dict[str, Callable[[], object]] = {image: partial(library.store.pull, spec) for image, spec in specs.items()}
