@@ -6,6 +6,7 @@ import contextlib
 import os
 import selectors
 import socket
+import struct
 from errno import EINPROGRESS
 
 TYPE_CHECKING = False
@@ -68,16 +69,18 @@ class Connection:
         if server.connect_ex(target) in (0, EINPROGRESS):
             loop.watch(server.fileno(), WRITE, self._connected)
         else:
-            self._close()
+            self._refuse()
 
     def _connected(self, _events: int) -> None:
-        client, server = self._sides
-        if server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            # As a port without a server: the client is reset instead of seeing an orderly end.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            self._close()
-            return
-        self._go_on(0)
+        if self._sides[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._refuse()
+        else:
+            self._go_on(0)
+
+    def _refuse(self) -> None:
+        """As a port without a server: the client is reset instead of seeing an orderly end."""
+        self._sides[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._close()
 
     def _go_on(self, _events: int) -> None:
         try:
