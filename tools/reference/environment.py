@@ -82,6 +82,7 @@ IGNORED = {
 """Variables of other Compose programs that have no effect, and why."""
 
 INTERNAL = {
+    "_ORCHESTRA_USER": "the user whom a home without root belongs to, for processes in its user namespace",
     "ORCHESTRA_CONTROL_FD": "descriptor of the control socket, from the fork server to the supervisor",
     "ORCHESTRA_PARENT_FD": "pipe whose end of file tells the supervisor that its fork server is gone",
     "ORCHESTRA_TEST_RUNTIME_DIES_AT": "point at which a test kills orchestra-runtime",
