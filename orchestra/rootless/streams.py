@@ -31,6 +31,8 @@ class Streams:
         self.socket, self.targets = bound, targets
         self._loop, self._turn = loop, 0
         bound.listen(BACKLOG)
+        # Inherited by what is accepted: else its ended connections would keep the port from being bound again.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.setblocking(False)
         loop.watch(bound.fileno(), READ, self._accept)
 
