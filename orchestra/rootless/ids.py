@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+
+from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from signal import SIGKILL, SIGTERM
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.driver.fake.program import Program, one_shot
 from orchestra.errors import TemporaryError
 from orchestra.model.names import ContainerName, NetworkName
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.model.resource import Kind
+from orchestra.named_tuple import NamedTuple
 from orchestra.plan.action import (
     AnonymousVolumes,
     ConnectContainer,

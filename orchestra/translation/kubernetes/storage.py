@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.translation.kubernetes.cluster import patched
 from orchestra.translation.kubernetes.files import KINDS, data_key
 from orchestra.translation.kubernetes.names import label

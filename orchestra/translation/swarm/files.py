@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.translation.plain import plain
 from orchestra.translation.source import LARGEST
 
