@@ -162,6 +162,5 @@ def _plan_leftovers(situation: Situation) -> None:
         for network in observed.networks.values():
             if network.name not in declared:
                 situation.add(plan_network_removal(situation, network))
-    if situation.going_down and situation.request.remove_volumes:
-        for volume in observed.volumes.values():
-            situation.add(plan_volume_removal(situation, volume))
+    for volume in observed.volumes.values():
+        situation.add(plan_volume_removal(situation, volume))

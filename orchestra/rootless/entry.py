@@ -61,8 +61,8 @@ def enter_if_there(home: Home) -> None:
             if not _join_living(home, places):
                 return
         _work_in(places)
-    except FileNotFoundError:
-        return
+    except (FileNotFoundError, PermissionError):
+        return  # there is none, or it is not for this user: what the command reads next says so
     except OSError as error:
         raise _lack(error) from error
 

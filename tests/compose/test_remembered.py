@@ -99,7 +99,7 @@ def test_the_warm_path_imports_nothing_heavy():
         " or m.startswith('orchestra.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["orchestra.compose", "orchestra.compose.remembered"]
+    assert done.stdout.split() == ["orchestra.compose", "orchestra.digests", "orchestra.compose.remembered"]
 
 
 def test_a_changed_loader_never_meets_an_old_entry(shop, monkeypatch):

@@ -32,6 +32,9 @@ UNTESTED = {
     "$ sudo sysctl fs.inotify.max_user_watches=524288": "it changes the machine",
     "$ sudo orchestra enable --now": "it needs systemd as the first process",
     "$ orchestra -p shop recover": "it is for a machine that has just started",
+    "$ orchestra up -d": "it is for a user without root, see tests/rootless",
+    "$ sudo apt install uidmap passt nftables": "it changes the machine",
+    "$ systemd-run --user --scope -p Delegate=yes orchestra up -d": "it needs the systemd of a user",
 }
 """The reasons, by the first line of the block."""
 
