@@ -107,9 +107,6 @@ class Given:
         self.ledger.use((*self.path, name))
         return self.model.extensions.get(name)
 
-    def peek_extension(self, name: str) -> Any:
-        return self.model.extensions.get(name)
-
     def lose(self, name: str, reason: str, instead: str = "") -> None:
         self.ledger.lose((*self.path, name), reason, instead)
 

@@ -1,6 +1,6 @@
 """What a stack costs in counts, which do not depend on how fast or busy the machine is.
 
-Whoever makes something cheaper lowers the limit; a limit is a tenth more than what was counted.
+A change that makes something cheaper lowers the limit; a limit is a tenth more than what was counted.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from orchestra.translation.kubernetes.probes import probes
 from orchestra.translation.kubernetes.resources import resources
 from orchestra.translation.kubernetes.security import container_context
 from orchestra.translation.plain import full
+from orchestra.translation.reading import image_name, set_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orchestra.translation.result import Object
 
 _PULLED = {"always": "Always", "never": "Never", "missing": "IfNotPresent", "if_not_present": "IfNotPresent"}
+_BUILT = "Kubernetes builds nothing: push the image to a registry that the nodes can reach"
 _ONE_PROBE = "Kubernetes takes one command for each: these run one after the other in a shell of the image"
 _AS_THE_CONTAINER = "a hook of Kubernetes runs as the container does"
 
@@ -28,7 +30,7 @@ def container(key: str, service: Given, cluster: Cluster, mounts: list[Object]) 
     entrypoint, command = service.take("entrypoint"), service.take("command")
     return {
         "name": cluster.names[key],
-        "image": image(key, service, cluster),
+        "image": image_name(key, service, cluster.stack, _BUILT),
         **full(
             imagePullPolicy=_pull_policy(service),
             command=escaped(entrypoint or ()),
@@ -47,26 +49,16 @@ def container(key: str, service: Given, cluster: Cluster, mounts: list[Object]) 
     }
 
 
-def image(key: str, service: Given, cluster: Cluster) -> str:
-    """Its name; one that is built has to be in a registry."""
-    if service.peek("build") is not None:
-        text = "Kubernetes builds nothing: push the image to a registry that the nodes can reach"
-        service.approximate("build", text, "orchestra build --push")
-    name: str | None = service.take("image")
-    return name or f"{cluster.stack}-{key}"
-
-
 def variables(environment: Mapping[str, str | None] | None) -> list[Object]:
-    """``env`` of a container. A variable without a value is not set."""
-    given = {name: value for name, value in (environment or {}).items() if value is not None}
+    """``env`` of a container."""
+    given = set_variables(environment)
     return [{"name": name, "value": value} for name, value in zip(given, escaped(given.values()), strict=True)]
 
 
 def init_containers(service: Given, mounts: list[Object]) -> list[Object]:
     found = []
     for index, hook in enumerate(service.each("pre_start")):
-        if hook.take("per_replica") is False:
-            hook.ledger.use((*hook.path, "per_replica"))
+        hook.take("per_replica")  # every pod runs its init containers
         user = hook.take("user")
         numbers = [part for part in (user or "").split(":") if part.isdecimal()]
         context = full(

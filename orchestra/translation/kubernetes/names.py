@@ -14,7 +14,6 @@ LONGEST = 63
 _OTHER = regex(r"[^a-z0-9]+")
 _LABEL = regex(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = regex(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
-_VALUE = regex(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 
 
 def is_label(text: str) -> bool:
@@ -54,11 +53,6 @@ def is_key(text: str) -> bool:
     """Whether it can be the key of an annotation or a label."""
     name = text.rpartition("/")[2]
     return len(name) <= LONGEST and _QUALIFIED.fullmatch(text) is not None
-
-
-def is_value(text: str) -> bool:
-    """Whether it can be the value of a label."""
-    return len(text) <= LONGEST and _VALUE.fullmatch(text) is not None
 
 
 def _digest(content: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestra.model.platform import ALIASES
 from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ _KEYS = {
 }
 _LABELS = "node.labels."
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def placement(service: Given, selector: dict[str, str]) -> Object:
@@ -54,7 +54,7 @@ def _platform(service: Given) -> dict[str, str]:
         return {}
     system, _, rest = str(text).partition("/")
     architecture = rest.partition("/")[0]
-    name = _ARCHITECTURES.get(architecture, architecture)
+    name = ALIASES.get(architecture, architecture)
     return full(**{"kubernetes.io/os": system, "kubernetes.io/arch": name})
 
 

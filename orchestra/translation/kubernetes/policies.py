@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.translation.kubernetes.cluster import NETWORK
 from orchestra.translation.kubernetes.names import label
-from orchestra.translation.kubernetes.ports import is_published
+from orchestra.translation.reading import is_for_others
 
 if TYPE_CHECKING:
     from orchestra.translation.kubernetes.cluster import Cluster
@@ -46,7 +46,7 @@ def policies(stack: Given, cluster: Cluster) -> list[Object]:
         ports = [
             {"port": port.peek("target"), "protocol": port.peek("protocol").upper()}
             for port in (service.each("ports") if service else ())
-            if is_published(port)
+            if is_for_others(port)
         ]
         if ports:
             pods = {"matchLabels": cluster.selector(key)}

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 from orchestra.translation.kubernetes.cluster import patched
 from orchestra.translation.kubernetes.names import is_label, label
 from orchestra.translation.plain import full
+from orchestra.translation.reading import has_address, is_for_others, published_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestra.translation.kubernetes.cluster import Cluster
     from orchestra.translation.ledger import Given
+    from orchestra.translation.reading import Link
     from orchestra.translation.result import Object
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _PUBLISHED = "-published"
+_FIRST = "a Service cannot choose among ports: it gets the first of them"
 
 
 def container_ports(service: Given) -> list[Object]:
@@ -32,8 +34,7 @@ def container_ports(service: Given) -> list[Object]:
         for target in range(int(first), int(last or first) + 1):
             _put(found, target, protocol or "tcp")
     for port in service.each("ports"):
-        host = _number(port.peek("published")) if port.peek("mode") == "host" else None
-        _put(found, port.peek("target"), port.peek("protocol"), host)
+        _put(found, port.peek("target"), port.peek("protocol"), _host_port(port))
     return list(found.values())
 
 
@@ -46,12 +47,13 @@ def services(key: str, service: Given, cluster: Cluster, aliases: list[str]) -> 
     """The headless one under the service's name and each of its aliases, and that of its published ports."""
     patch = (service.extension("x-kubernetes") or {}).get("service", {})
     selector = cluster.selector(key)
+    headless = {"clusterIP": "None", "selector": selector, **full(ports=_inner_ports(service))}
     found = [
         {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": cluster.metadata(name, key),
-            "spec": {"clusterIP": "None", "selector": selector, **full(ports=_inner_ports(service))},
+            "spec": headless,
         }
         for name in (cluster.names[key], *aliases)
     ]
@@ -83,45 +85,27 @@ def _published(service: Given) -> list[Object]:
     found: list[Object] = []
     for port in service.each("ports"):
         target, protocol = port.take("target"), port.take("protocol").upper()
-        published, host = port.take("published"), port.take("host_ip")
+        published = port.take("published")
+        port.take("host_ip")
         mode, protocol_name = port.take("mode"), port.take("app_protocol")
         name = port.take("name") or f"{protocol.lower()}-{published or target}"
         if mode == "host":
             continue
-        if not is_published(port):
+        if not is_for_others(port):
             port.approximate("host_ip", "is not reachable from outside", "kubectl port-forward reaches it")
             continue
-        if host and host not in ("0.0.0.0", "::"):
+        if has_address(port):
             port.approximate("host_ip", "a load balancer has addresses of its own", "give it as x-kubernetes.service")
-        number = _number(published)
-        if published and number is None:
-            port.approximate("published", "a Service cannot choose among ports: it gets the first of them")
-            number = _number(published.partition("-")[0])
+        number = published_number(port, _FIRST)
         base: dict[str, Any] = {"name": label(name)[:15].rstrip("-"), "port": number or target, "targetPort": target}
         found.append({**base, "protocol": protocol, **full(appProtocol=protocol_name)})
     return found
 
 
-def is_published(port: Given) -> bool:
-    """Whether others than the host itself reach it."""
-    return port.peek("host_ip") not in _LOOPBACK
-
-
-def _number(published: str | None) -> int | None:
-    return int(published) if published and published.isdecimal() else None
-
-
-Link = tuple[tuple[str | int, ...], str]
-
-
-def links(services: Mapping[str, Given]) -> dict[str, list[Link]]:
-    """By linked service, the places and names of links to it. A name is found by all here, not only by the linking."""
-    found: dict[str, list[Link]] = {}
-    for service in services.values():
-        for index, text in enumerate(service.peek("links")):
-            name, _, alias = text.partition(":")
-            found.setdefault(name, []).append(((*service.path, "links", index), alias or name))
-    return found
+def _host_port(port: Given) -> int | None:
+    """Of a port that is published by the nodes themselves; None for others, and for one of several."""
+    published = port.peek("published")
+    return int(published) if port.peek("mode") == "host" and published and published.isdecimal() else None
 
 
 def aliases(key: str, service: Given, cluster: Cluster, taken: set[str], links: Mapping[str, list[Link]]) -> list[str]:
@@ -137,7 +121,7 @@ def aliases(key: str, service: Given, cluster: Cluster, taken: set[str], links: 
         if attachment
         for index, name in enumerate(attachment.peek("aliases"))
     ]
-    wanted += links.get(key, [])
+    wanted += [(path, alias or key) for path, alias in links.get(key, [])]
     if service.peek("container_name"):
         wanted.append(((*service.path, "container_name"), service.peek("container_name")))
     for path, name in wanted:

@@ -6,14 +6,15 @@ An unhealthy container is not restarted in Compose, but others do not find it re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orchestra.compose.automatic_ports import EXTENSION
-from orchestra.compose.healing import UNHEALTHY
+from orchestra.compose.healing import restarts_unhealthy
 from orchestra.translation.kubernetes.cluster import escaped, seconds
 from orchestra.translation.plain import full
 
 if TYPE_CHECKING:
+    from orchestra.compose.schema.service import Service
     from orchestra.translation.ledger import Given
     from orchestra.translation.result import Object
 
@@ -42,16 +43,10 @@ def probes(service: Given) -> Object:
         "timeoutSeconds": seconds(check.take("timeout"), 30, check, "timeout"),
         "failureThreshold": retries,
     }
-    if not _restarts_unhealthy(service):
+    if not restarts_unhealthy(cast("Service", service.model)):
         check.take("start_period")  # a pod is not ready before its first success
         return {"readinessProbe": probe}
     service.extension(EXTENSION)
     start = seconds(check.take("start_period"), 0, check, "start_period", least=0)
     startup = {**probe, "failureThreshold": retries + -(-start // interval)}
     return full(readinessProbe=probe, livenessProbe=probe, startupProbe=startup if start else None)
-
-
-def _restarts_unhealthy(service: Given) -> bool:
-    """All else that the extension says is of this machine, and is reported with it."""
-    said: object = service.peek_extension(EXTENSION)
-    return said == {"restart": UNHEALTHY}

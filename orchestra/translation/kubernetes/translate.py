@@ -9,11 +9,12 @@ from orchestra.translation.kubernetes.cluster import Cluster
 from orchestra.translation.kubernetes.files import file_names, file_objects
 from orchestra.translation.kubernetes.names import labels
 from orchestra.translation.kubernetes.policies import policies
-from orchestra.translation.kubernetes.ports import aliases, links, services
+from orchestra.translation.kubernetes.ports import aliases, services
 from orchestra.translation.kubernetes.reasons import REASONS
 from orchestra.translation.kubernetes.storage import claim_objects
 from orchestra.translation.kubernetes.workload import workload
 from orchestra.translation.ledger import Given, Ledger
+from orchestra.translation.reading import links
 from orchestra.translation.result import Translation
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _writers(given: dict[str, Given]) -> Counter[str]:
     for service in given.values():
         deploy = service.below("deploy")
         number = service.peek("scale") or (deploy.peek("replicas") if deploy else None) or 1
-        everywhere = bool(deploy) and deploy.peek("mode") == "global" if deploy else False
+        everywhere = deploy is not None and deploy.peek("mode") == "global"
         for volume in {entry.peek("source") for entry in service.each("volumes") if entry.peek("type") == "volume"}:
             if volume:
                 found[volume] += 2 if everywhere else number

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestra.compose.render import escape
 from orchestra.translation.ledger import Given, Ledger
 from orchestra.translation.plain import full, plain
+from orchestra.translation.reading import links
 from orchestra.translation.result import Translation
 from orchestra.translation.swarm.files import file_objects
 from orchestra.translation.swarm.reasons import REASONS
@@ -29,8 +30,9 @@ def translate(source: Source) -> Translation:
     ledger = Ledger(source.place, REASONS)
     stack = Given(source.stack, (), ledger)
     given = {key: service for key, service in stack.entries("services").items() if service}
+    linked = links(given)
     services = {
-        key: service_object(key, service, source.stack.name or "", given)
+        key: service_object(key, service, source.stack.name or "", linked)
         for key, service in given.items()
         if service.peek("provider") is None
     }

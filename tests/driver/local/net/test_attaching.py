@@ -171,7 +171,7 @@ def test_detaching_frees_the_address_but_does_not_give_it_to_the_next(world):
 
 
 def test_a_connection_that_cannot_be_closed_in_peace_keeps_no_interface(world):
-    """One that still has something to deliver, to somebody who is gone, would live on in the namespace for minutes."""
+    """One that still has something to deliver, to a client that is gone, would live on in the namespace for minutes."""
     world.network()
     first = world.attach("web")
     before = world.interfaces()
@@ -180,7 +180,7 @@ def test_a_connection_that_cannot_be_closed_in_peace_keeps_no_interface(world):
     world.serve(second.namespace_path, 7000)
     client = world.socket(first.namespace_path, socket.SOCK_STREAM)
     client.connect((second.addresses["s_default"], 7000))
-    assert client.makefile("rb").read()  # or closing would be a reset, which waits for nobody
+    assert client.makefile("rb").read()  # or closing would be a reset, which does not wait
     subprocess.run(["ip", "link", "set", link_of_second, "down"], check=True)
     client.sendall(b"the last word")
     client.close()
