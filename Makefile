@@ -7,6 +7,8 @@ WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 COUNT  ?= 10000
 FIRST  ?= 0
+# Without bytecode every process of a run compiles all that it imports, and what pytest rewrites: that of its plugins, too.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test repeat simulate mutants test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
 
