@@ -7,10 +7,10 @@ import os
 
 from orchestra.errors import DockerfileError, UserError
 from orchestra.record import Record, replace
+from orchestra.stacks.at_once import how_many
 from orchestra.stacks.build_choice import services_needed_by
 from orchestra.stacks.build_inputs import EPOCH, find_devices, platforms_of, read_build, read_epoch
 from orchestra.stacks.build_order import read_orders
-from orchestra.stacks.images.parallel import how_many
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.build.builder import Base, Builder
     from orchestra.driver.local.build.execute import StepError
     from orchestra.driver.local.build.given import Given
-    from orchestra.driver.local.image.archives.rootfs import Added
+    from orchestra.driver.local.image.adding import Added
     from orchestra.model.build import BuildSpec
     from orchestra.stacks.build_inputs import Read
     from orchestra.stacks.context import Context
@@ -242,8 +242,7 @@ class _Build:
     def _given(self, read: Read, names: Sequence[str], stack: contextlib.ExitStack) -> Given:
         from orchestra.build.cache import CacheOptionError, parse_cache_source, parse_cache_target
         from orchestra.build.step import Network
-        from orchestra.driver.local.build.given import Given
-        from orchestra.driver.local.build.run import RunOptions
+        from orchestra.driver.local.build.given import Given, RunOptions
         from orchestra.stacks.build_attesting import find_attesting
         from orchestra.stacks.build_inputs import open_agents, read_secrets
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 
 from orchestra.errors import UserError
 from orchestra.named_tuple import NamedTuple
@@ -105,6 +104,8 @@ def _checked_out(context: Context, text: str) -> ContextDirectory:
 
 @contextlib.contextmanager
 def _unpacked(context: Context, archive: io.BufferedReader, name: str) -> Iterator[str]:
+    import tempfile
+
     from orchestra.driver.local.build.upkeep import TEMPORARY
     from orchestra.driver.local.copying.archive import read_archive
     from orchestra.driver.local.copying.place import Destination, Inside
@@ -179,8 +180,6 @@ def open_agents(entries: Iterable[str], environment: Mapping[str, str], stack: c
 
     entries: ``default``, ``ID``, ``ID=SOCKET`` or ``ID=KEY,KEY`` with files of keys.
     """
-    from orchestra.driver.local.build.agents import agent_of_keys
-
     found: dict[str, str] = {}
     for entry in entries:
         identifier, _, text = entry.partition("=")
@@ -188,8 +187,12 @@ def open_agents(entries: Iterable[str], environment: Mapping[str, str], stack: c
         if not paths[0]:
             hint = "start ssh-agent, or give the path of its socket, or of a key"
             raise UserError(f"ssh {entry}: SSH_AUTH_SOCK is not set", hint=hint)
-        are_keys = all(map(os.path.isfile, paths))
-        found[identifier] = stack.enter_context(agent_of_keys(identifier, paths)) if are_keys else paths[0]
+        if all(map(os.path.isfile, paths)):
+            from orchestra.driver.local.build.agents import agent_of_keys
+
+            found[identifier] = stack.enter_context(agent_of_keys(identifier, paths))
+        else:
+            found[identifier] = paths[0]
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from orchestra.errors import UserError
 from orchestra.record import replace
@@ -32,6 +31,8 @@ def read_orders(
 
     Raises UserError for what the program cannot do.
     """
+    import tempfile
+
     from orchestra.build.other import Order, OtherBuilder, missing_in
 
     builder = OtherBuilder(spec.builder)

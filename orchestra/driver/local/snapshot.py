@@ -21,7 +21,6 @@ import os
 import stat
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from orchestra.container.rootfs import BELOW
 from orchestra.driver.local.host_tree import copy_names, covers_mounts
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import opaque_attribute
@@ -101,6 +100,8 @@ class Snapshotter:
         """Layers of ours over a tree that may contain them: overlayfs refuses such a pair (ELOOP), but not layers over
         another overlayfs. So the tree gets one of its own, with nothing in its upper directory but what hides the home.
         """
+        from orchestra.container.rootfs import BELOW
+
         upper, work = f"{directory}/tree", f"{directory}/tree-work"
         for path in (upper, work):
             private_files.make_directories(path)

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from orchestra.errors import OrchestraError
 from orchestra.model.event import ActionEvent, Phase, PullEvent
 from orchestra.model.resource import ResourceId
+from orchestra.stacks.at_once import how_many
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,11 +43,6 @@ def in_parallel(
         return _run(pool, verb, jobs, hear, measure)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def how_many(asked: int | None, default: int, jobs: int) -> int:
-    """Of these jobs at a time. asked: as ``--parallel`` has it: -1 for all, None for the default."""
-    return default if not asked else asked if asked > 0 else max(jobs, 1)
 
 
 def _run(

@@ -15,7 +15,7 @@ from orchestra.build.attestation.bill import KIND, render_bill
 from orchestra.build.attestation.provenance import KINDS, Course, render_provenance
 from orchestra.build.attestation.statement import Material, image_url, package_url, render_statement
 from orchestra.driver.local.build.packages import read_packages, read_system
-from orchestra.driver.local.image.archives.rootfs import add_document
+from orchestra.driver.local.image.adding import add_document
 from orchestra.driver.local.image.documents.manifest import (
     ATTESTATION,
     ATTESTATION_MANIFEST,

@@ -8,19 +8,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from orchestra.build.cache import CacheType, render_cache
+from orchestra.build.cache import CacheType
 from orchestra.build.configuration import ImageConfiguration, parse_configuration
 from orchestra.build.event import BuildEvent, StageOutput
 from orchestra.build.step import BaseImage
-from orchestra.driver.local.build.attestations import add_attestations, course_of, make_statements
-from orchestra.driver.local.build.cache_from import opened_caches
-from orchestra.driver.local.build.cache_to import INLINE, export_cache
 from orchestra.driver.local.build.execute import Execution
 from orchestra.driver.local.build.layer import Layers
-from orchestra.driver.local.build.other import hand_over
+from orchestra.driver.local.build.runner import Runner
 from orchestra.driver.local.build.stack import living
 from orchestra.driver.local.build.trees import FileTree, Trees
-from orchestra.driver.local.image.archives.rootfs import add_document, add_image, describe_platform
+from orchestra.driver.local.image.adding import add_document, add_image, describe_platform
 from orchestra.driver.local.image.content.parts import BASE
 from orchestra.driver.local.image.content.store import Stored
 from orchestra.driver.local.image.documents.manifest import INDEX, MANIFEST
@@ -36,15 +33,16 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from orchestra.build.attestation.provenance import Course
     from orchestra.build.cache import CacheTarget
     from orchestra.build.other import Order
     from orchestra.build.step import Graph
+    from orchestra.driver.local.build.cache_from import Caches
     from orchestra.driver.local.build.given import Attesting, Given
     from orchestra.driver.local.build.layer import Descriptor
-    from orchestra.driver.local.image.archives.rootfs import Added
+    from orchestra.driver.local.image.adding import Added
     from orchestra.driver.local.image.content.parts import Parts
     from orchestra.home import Home
+    from orchestra.model.platform import Platform
 
 Hear = Callable[[BuildEvent], None]
 EXPORT = "exporting to image"
@@ -77,12 +75,14 @@ class Builder:
         self._home, self._store = home, store
         self._cancelled, self._cancel = os.pipe2(os.O_CLOEXEC)
         self._trees = Trees(home)
+        self._runner = Runner(home)
         self._attested: dict[str, dict[str, Any]] = {}
         """The rows that indexes have for attestations, by the digests of the manifests that these are about."""
         self.has_grown = False
         """Whether there is more to remember than before."""
 
     def close(self) -> None:
+        self._runner.close()
         os.close(self._cancelled)
         os.close(self._cancel)
 
@@ -142,9 +142,10 @@ class Builder:
         given = replace(given, trees={image: base.tree for image, base in bases.items()})
         try:
             platform = parse_platform(graph.result.platform, os.uname().machine)
-            content, snapshots = self._store.content, self._trees.snapshots
-            with opened_caches(self._home, content, snapshots, given.cache_from, platform, hear) as caches:
-                execution = Execution(self._home, self._trees, layers, graph, given, caches, self._cancelled, hear)
+            with self._caches(given, platform, hear) as caches:
+                execution = Execution(
+                    self._home, self._trees, layers, graph, given, caches, self._runner, self._cancelled, hear
+                )
                 try:
                     execution.run()
                 finally:
@@ -152,16 +153,23 @@ class Builder:
                     execution.close()
             added = self._export(graph, execution, layers, given, bases, names, hear)
             if given.attesting is not None:
-                parts = self._store.parts(added.digest)
-                assert parts is not None, added.digest
-                course = course_of(graph, execution, given, bases, parts, began)
-                self._attest(given.attesting, course, added, parts, names, hear)
+                self._attest(given.attesting, graph, execution, given, bases, began, added, names, hear)
             return added
         finally:
             layers.close()
 
+    def _caches(self, given: Given, platform: Platform, hear: Hear) -> contextlib.AbstractContextManager[Caches | None]:
+        if not given.cache_from:
+            return contextlib.nullcontext()
+        from orchestra.driver.local.build.cache_from import opened_caches
+
+        content, snapshots = self._store.content, self._trees.snapshots
+        return opened_caches(self._home, content, snapshots, given.cache_from, platform, hear)
+
     def hand_over(self, order: Order, names: Sequence[str], environment: Mapping[str, str], hear: Hear) -> Added:
         """Have another program build it. names, environment: see ``other.hand_over``."""
+        from orchestra.driver.local.build.other import hand_over
+
         return hand_over(self._store, order, names, environment, self._cancelled, hear)
 
     def name_index(self, built: Mapping[str, Added], names: Sequence[str]) -> Added:
@@ -208,6 +216,9 @@ class Builder:
         described += [layers.blob(tree, number) for number in range(len(below), len(tree.diff_ids))]
         document = _document(graph, execution, given.epoch, base, tree)
         if any(target.type is CacheType.INLINE for target in given.cache_to):
+            from orchestra.build.cache import render_cache
+            from orchestra.driver.local.build.cache_to import INLINE
+
             document[INLINE] = render_cache(execution.cached_steps(every=False))
         added = add_image(self._store, document, described, "the image", names=names)
         for line in (f"image {added.image_id}", *(f"named {name}" for name in names)):
@@ -219,9 +230,23 @@ class Builder:
         return added
 
     def _attest(
-        self, attesting: Attesting, course: Course, added: Added, parts: Parts, names: Sequence[str], hear: Hear
+        self,
+        attesting: Attesting,
+        graph: Graph,
+        execution: Execution,
+        given: Given,
+        bases: Mapping[BaseImage, Base],
+        began: float,
+        added: Added,
+        names: Sequence[str],
+        hear: Hear,
     ) -> None:
         """Names mean an index of the image and its attestations from then on."""
+        from orchestra.driver.local.build.attestations import add_attestations, course_of, make_statements
+
+        parts = self._store.parts(added.digest)
+        assert parts is not None, added.digest
+        course = course_of(graph, execution, given, bases, parts, began)
         start = time.monotonic()
         hear(StageOutput(ATTEST))
         layers = self._trees.layers(FileTree(parts.diff_ids, parts.base))
@@ -232,7 +257,7 @@ class Builder:
         statements = make_statements(attesting, course, added.digest, layers, warn)
         self._attested[added.digest] = add_attestations(self._store.content, statements, added.digest)
         if names:
-            self.name_index({course.graph.result.platform: added}, names)
+            self.name_index({graph.result.platform: added}, names)
         hear(StageOutput(ATTEST, "", time.monotonic() - start, done=True))
 
     def _export_cache(
@@ -256,6 +281,8 @@ class Builder:
                 for number, diff_id in enumerate(step.diff_ids):
                     if diff_id not in theirs | blobs.keys():
                         blobs[diff_id] = layers.blob(FileTree(step.diff_ids), number)
+            from orchestra.driver.local.build.cache_to import export_cache
+
             try:
                 export_cache(self._store.content, target, steps, blobs)
             except DriverError as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.build.records import load_record, store_record
 from orchestra.driver.local.build.selection import Selection
-from orchestra.driver.local.copying.reading import attributes_of
+from orchestra.driver.local.copying.attributes import attributes_of
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.source import SETTLED
 from orchestra.linux import private_files

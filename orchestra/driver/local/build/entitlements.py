@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
     from orchestra.build.step import Run
-    from orchestra.driver.local.build.run import RunOptions
+    from orchestra.driver.local.build.given import RunOptions
 
 HOST_NETWORK, INSECURE, DEVICE = "network.host", "security.insecure", "device"
 

@@ -8,28 +8,21 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from orchestra.build.event import Planned, StageOutput, StepDone, StepFailed, StepOutput, StepStarted
 from orchestra.build.key import parents_of, step_key
 from orchestra.build.step import (
     BaseImage,
-    ContextFiles,
     Copy,
     MakeDirectory,
     Run,
     Scratch,
     is_made,
 )
-from orchestra.driver.local.build.cache_to import cached_steps
-from orchestra.driver.local.build.copy import Owners, copy_files, make_directories
-from orchestra.driver.local.build.entitlements import check_entitled, find_devices
-from orchestra.driver.local.build.mounting import Sources, mounted
-from orchestra.driver.local.build.processors import check_processor
 from orchestra.driver.local.build.records import Made, StepRecords
-from orchestra.driver.local.build.run import run_command
 from orchestra.driver.local.build.step_files import StepFiles
-from orchestra.driver.local.build.trees import Change, FileTree, opened_root
+from orchestra.driver.local.build.trees import FileTree
 from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.errors import DriverError, EnvironmentLack, OrchestraError
@@ -45,6 +38,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.build.cache_from import Caches
     from orchestra.driver.local.build.given import Given
     from orchestra.driver.local.build.layer import Layers
+    from orchestra.driver.local.build.making import Maker
+    from orchestra.driver.local.build.runner import Runner
     from orchestra.driver.local.build.step_files import Files
     from orchestra.driver.local.build.trees import Trees
     from orchestra.home import Home
@@ -64,7 +59,7 @@ class StepError(OrchestraError):
 
 
 class Execution:
-    """One graph. trees and layers are those of its builder."""
+    """One graph. trees, layers and runner are those of its builder."""
 
     def __init__(
         self,
@@ -73,12 +68,13 @@ class Execution:
         layers: Layers,
         graph: Graph,
         given: Given,
-        caches: Caches,
+        caches: Caches | None,
+        runner: Runner,
         cancelled: int,
         hear: Callable[[BuildEvent], None],
     ) -> None:
         """cancelled: readable when all is to end."""
-        self._caches = caches
+        self._caches, self._runner = caches, runner
         self._distant: set[int] = set()
         """Steps whose trees are known from elsewhere, and may not be here."""
         self.has_grown = False
@@ -114,13 +110,9 @@ class Execution:
             cached = self._find_made()
         bases = {number for number, step in enumerate(self._graph.steps) if isinstance(step, BaseImage)}
         self._hear(Planned(self._graph, frozenset(cached | bases)))
-        needed = self._find_needed(cached)
-        for number in sorted(needed):
-            try:
-                check_processor(self._graph, number)
-            except EnvironmentLack as error:
-                raise self._error(number, error) from error
-        self._carry_out(needed)
+        if needed := self._find_needed(cached):
+            self._check_processors(needed)
+            self._carry_out(needed)
 
     # Keys
 
@@ -176,7 +168,7 @@ class Execution:
 
     def _offered(self, number: int, step: Copy | MakeDirectory | Run) -> Made | None:
         """What the step made elsewhere, if that lies on what its base is now."""
-        made = self._caches.find(self._keys[number])
+        made = self._caches.find(self._keys[number]) if self._caches else None
         if made is None or not self._lies_on_base(made, step):
             return None
         self._distant.add(number)
@@ -194,6 +186,7 @@ class Execution:
             wanted.update(parents_of(self._graph.steps[number]))
         if any(target.every_step for target in self._given.cache_to):
             wanted |= self._distant
+        assert self._caches is not None  # it has offered them
         began = time.monotonic()
         self._hear(StageOutput(FETCH))
         try:
@@ -217,6 +210,8 @@ class Execution:
 
     def cached_steps(self, *, every: bool) -> list[CachedStep]:
         """What other builds can take over. every: of all stages, not only of the one that is the result."""
+        from orchestra.driver.local.build.cache_to import cached_steps
+
         return cached_steps(self._graph, self.made, self._keys, self._given.epoch, every=every)
 
     def materials(self) -> tuple[Material, ...]:
@@ -234,6 +229,15 @@ class Execution:
         return needed
 
     # Carrying out
+
+    def _check_processors(self, needed: set[int]) -> None:
+        from orchestra.driver.local.build.processors import check_processor
+
+        for number in sorted(needed):
+            try:
+                check_processor(self._graph, number)
+            except EnvironmentLack as error:
+                raise self._error(number, error) from error
 
     def _carry_out(self, needed: set[int]) -> None:
         waiting = set(needed)
@@ -295,19 +299,10 @@ class Execution:
         with self._records.locked(key, wait, self._ending):
             if (known := self._find_again(number, step)) is not None:
                 return known, True
+            maker = self._maker()
             below = self.made[step.base].tree
             with self._trees.changing(below) as change:
-                match step:
-                    case Copy():
-                        self._copy(step, below, change)
-                    case MakeDirectory():
-                        owner = self._sources.owner(step.owner, below) or (0, 0)
-                        with opened_root(change) as root:
-                            make_directories(root, step.path, *owner)
-                    case Run():
-                        self._run(number, step, below, change)
-                    case _:
-                        assert_never(step)
+                maker.make(step, below, change, partial(self._say, number))
                 tree = self._layers.commit(below, change, exported=number in self._exported)
             label = self._graph.labels.get(number)
             name = label.text if label else ""
@@ -350,38 +345,11 @@ class Execution:
         before = self._files[number]
         return bool(before.moment) and self._sources.find(number) != before
 
-    def _copy(self, step: Copy, below: FileTree, change: Change) -> None:
-        source = self._graph.steps[step.source]
-        usual = None if is_made(source) or isinstance(source, BaseImage) else (0, 0)
-        owners = Owners(self._sources.owner(step.owner, below), step.mode, usual)
-        with file_errors("a step"), self._sources.opened(step.source) as place, opened_root(change) as root:
-            copy_files(step, place, root, owners, from_context=isinstance(source, ContextFiles))
+    def _maker(self) -> Maker:
+        """Its modules cost a build in which nothing has changed more than all else that it does."""
+        from orchestra.driver.local.build.making import Maker
 
-    def _run(self, number: int, step: Run, below: FileTree, change: Change) -> None:
-        sources = Sources(
-            opened=self._sources.snapshot,
-            fill=self._sources.fill,
-            secrets=self._given.secrets,
-            agents=self._given.agents,
-            wait=lambda what: self._say(number, f"waiting for {what}"),
-            ending=self._ending,
-        )
-        check_entitled(step, self._given.run, self._given.entitlements)
-        user = self._sources.user(step.user, below)
-        devices = find_devices(step, self._given.devices, self._given.entitlements)
-        with mounted(self._home, step.mounts, sources) as mounts:
-            run_command(
-                self._home,
-                step,
-                change,
-                self._trees.layers(below),
-                user,
-                mounts,
-                self._given.run,
-                devices,
-                self._ending,
-                lambda line: self._say(number, line),
-            )
+        return Maker(self._home, self._trees, self._graph, self._given, self._sources, self._runner, self._ending)
 
     def _say(self, number: int, line: str) -> None:
         self._last.setdefault(number, deque(maxlen=LAST_LINES)).append(line)

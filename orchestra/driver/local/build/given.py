@@ -14,10 +14,23 @@ if TYPE_CHECKING:
     from orchestra.build.attestation.statement import Material
     from orchestra.build.cache import CacheSource, CacheTarget
     from orchestra.build.ignore import Ignore
-    from orchestra.build.step import BaseImage
-    from orchestra.driver.local.build.run import RunOptions
+    from orchestra.build.step import BaseImage, Network
     from orchestra.driver.local.build.trees import FileTree
+    from orchestra.model.desired import Ulimit
     from orchestra.model.device_edits import DeviceEdits
+
+
+class RunOptions(Record):
+    """What a build says about all of its commands. shm_size: in bytes. extra_hosts: pairs of name and address.
+
+    network: what ``default`` means. privileged: every command runs with all capabilities and devices.
+    """
+
+    network: Network
+    shm_size: int | None = None
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[Ulimit, ...] = ()
+    privileged: bool = False
 
 
 class Directory(Record):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from orchestra.build.event import StageOutput
 from orchestra.build.other import build_command, save_command
 from orchestra.driver.local.build.waiting import Interrupted
+from orchestra.driver.local.image.adding import Added
 from orchestra.driver.local.image.archives.loading import load_archive
-from orchestra.driver.local.image.archives.rootfs import Added
 from orchestra.driver.local.image.content.store import Stored
 from orchestra.errors import EnvironmentLack, FatalError
 from orchestra.linux.readiness import first_readable

@@ -6,14 +6,12 @@ import contextlib
 import os
 import posixpath
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 from orchestra.container import wire
 from orchestra.container.directory import ContainerDirectory
 from orchestra.container.settings import Settings, store_settings
-from orchestra.driver.local.build.layer import remove_stubs
+from orchestra.driver.local.build.layer_archives import remove_stubs
 from orchestra.driver.local.build.network import attached
 from orchestra.driver.local.build.stack import BUILDS
 from orchestra.driver.local.build.waiting import Interrupted
@@ -28,17 +26,18 @@ from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.strays import container_group
 from orchestra.errors import FatalError
 from orchestra.linux import cgroup, private_files
-from orchestra.linux.mounts import mount_tree
 from orchestra.linux.readiness import first_readable
-from orchestra.model.desired import ContainerSpec, Ulimit
+from orchestra.model.desired import ContainerSpec
 from orchestra.model.names import ContainerName, ServiceName
-from orchestra.record import Record, replace
+from orchestra.record import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from orchestra.build.step import Network, Run
+    from orchestra.build.step import Run
+    from orchestra.driver.local.build.given import RunOptions
     from orchestra.driver.local.build.mounting import Mounted
+    from orchestra.driver.local.build.runner import Runner
     from orchestra.driver.local.build.trees import Change
     from orchestra.driver.local.user import User
     from orchestra.home import Home
@@ -47,19 +46,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 16
 HOSTNAME = "build"
-
-
-class RunOptions(Record):
-    """What a build says about all of its commands. shm_size: in bytes. extra_hosts: pairs of name and address.
-
-    network: what ``default`` means. privileged: every command runs with all capabilities and devices.
-    """
-
-    network: Network
-    shm_size: int | None = None
-    extra_hosts: tuple[tuple[str, str], ...] = ()
-    ulimits: tuple[Ulimit, ...] = ()
-    privileged: bool = False
 
 
 class CommandFailed(FatalError):
@@ -73,6 +59,7 @@ class CommandFailed(FatalError):
 
 def run_command(
     home: Home,
+    runner: Runner,
     step: Run,
     change: Change,
     layers: Sequence[str],
@@ -116,7 +103,7 @@ def run_command(
                 store_settings(files, settings)
                 stubs = _find_stubs(layers, config)
             with runtime_errors("of the step"):
-                _run(directory, config, step, mounted, ending, hear)
+                _run(runner, directory, config, step, mounted, ending, hear)
             remove_stubs(change, stubs, layers)
     finally:
         with file_errors("a step"):
@@ -154,6 +141,7 @@ def _find_stubs(layers: Sequence[str], config: Mapping[str, Any]) -> list[str]:
 
 
 def _run(
+    runner: Runner,
     directory: str,
     config: Mapping[str, Any],
     step: Run,
@@ -168,13 +156,12 @@ def _run(
         group.remove()
 
     with contextlib.ExitStack() as stack:
-        process, control, output = _begin(directory, step, stack)
+        control, output = _begin(runner, directory, step, stack)
         try:
             wire.send(control, mounted.order())
             said = _attend(control, output, ending, hear, end_command)
         finally:
-            control.close()  # it then kills the command, if that still runs
-            process.wait()
+            _end(control)
     if "error" in said:
         raise wire.rebuild_error(said["error"])
     if "exit_code" not in said:
@@ -183,35 +170,30 @@ def _run(
         raise CommandFailed(said["exit_code"], killed_by_memory=said["killed_by_memory"])
 
 
-def _begin(
-    directory: str, step: Run, stack: contextlib.ExitStack
-) -> tuple[subprocess.Popen[bytes], socket.socket, list[int]]:
-    """The process, the socket to it, and the ends of its standard output and error."""
-    ours, theirs = socket.socketpair()
-    stack.callback(ours.close)
-    interpreter = mount_tree.read_only_file(sys.executable)
-    stack.callback(os.close, interpreter)
+def _begin(runner: Runner, directory: str, step: Run, stack: contextlib.ExitStack) -> tuple[socket.socket, list[int]]:
+    """The socket to the process of the command, and the ends of its standard output and error."""
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)]
     for reader, _ in pipes:
         stack.callback(os.close, reader)
-    stdin = _input(step.input)
-    program = [sys.executable, "-P", "-m", "orchestra.driver.local.build.run_process", directory, str(theirs.fileno())]
+    streams = [_input(step.input), *(writer for _, writer in pipes)]
     try:
-        # A file that cannot be written to: /proc/PID/exe of the command's first moments leads there.
-        process = subprocess.Popen(
-            program,
-            executable=f"/proc/self/fd/{interpreter}",
-            stdin=stdin,
-            stdout=pipes[0][1],
-            stderr=pipes[1][1],
-            pass_fds=(theirs.fileno(), interpreter),
-            start_new_session=True,
-        )
+        control = stack.enter_context(runner.begin(directory, streams))
     finally:
-        theirs.close()
-        for fd in (stdin, pipes[0][1], pipes[1][1]):
+        for fd in streams:
             os.close(fd)
-    return process, ours, [reader for reader, _ in pipes]
+    return control, [reader for reader, _ in pipes]
+
+
+def _end(control: socket.socket) -> None:
+    """Have the command killed, if it still runs, and wait until its process has ended."""
+    with contextlib.suppress(OSError):
+        control.shutdown(socket.SHUT_WR)
+    while True:
+        try:
+            if not control.recv(CHUNK):
+                return
+        except ConnectionResetError:
+            return
 
 
 def _input(data: bytes | None) -> int:

@@ -1,26 +1,32 @@
-"""The process that runs the command of a step: ``python -m orchestra.driver.local.build.run_process BUNDLE SOCKET``.
+"""The process whose children run the commands of the steps of a build: ``python -I -S run_process.py HOME``.
 
-Standard library, ``orchestra.container`` and ``orchestra.linux`` only: it begins quickly. The command gets this
-process's standard streams. The builder is at the other end of SOCKET, a descriptor. It first sends an *order*:
+Standard library, ``orchestra.container`` and ``orchestra.linux`` only: it begins quickly, and each command only costs
+a fork. Standard input is a socket to the builder, which sends a request for each command: the directory of its bundle,
+with its standard streams and a socket. At the other end of that is the builder, too. It first sends an *order*:
 
     trees      file systems that parts of are bound: their mounts, and where to make them below the bundle
     secrets    files to make on a tmpfs below the bundle: name, content in base64, mode, uid, gid
     variables  more lines of the environment
 
-and is told {"warning"}, {"error"} or, at the end, {"exit_code", "killed_by_memory"}. When it closes the socket or ends,
-the command is killed with all that it started. Nothing of the order is ever written to a disk, nor are its mounts seen
-on the machine: they are made in a mount namespace of this process.
+and is told {"warning"}, {"error"} or, at the end, {"exit_code", "killed_by_memory"}. When it sends no more or ends,
+the command is killed with all that it started; then the socket is closed. Nothing of the order is ever written to a
+disk, nor are its mounts seen on the machine: they are made in a mount namespace of the process for that command, to
+which alone it was sent.
 """
 
 from __future__ import annotations
 
-import base64
 import os
+import sys
+
+if __name__ == "__main__":
+    # Isolated mode leaves it out. After the standard library it cannot shadow anything.
+    sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 4)))
+
+import base64
 import signal
 import socket
-import sys
 from errno import ECANCELED
-from typing import Any
 
 from orchestra.container import init, oci, starting, wire
 from orchestra.container.configuration import read_configuration
@@ -36,15 +42,45 @@ SECRETS = "secrets"
 
 
 def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[2]))
-    control.set_inheritable(False)
+    requests = socket.socket(fileno=os.dup(0))
     # An interrupt goes to the builder, which then ends this.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    process.become_subreaper()
     # Until the program is executed, the container's processes must not look into one of ours (ptrace(2)).
     process.prctl(process.PR_SET_DUMPABLE, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for
+    while True:
+        try:
+            request, given = wire.receive(requests)
+        except ConnectionResetError:
+            return
+        with socket.socket(fileno=given.pop()) as control:
+            try:
+                is_child = not os.fork()
+            except OSError as error:
+                _tell(control, {"error": wire.describe_error(error)})
+                is_child = False
+            if is_child:
+                requests.close()
+                _become(given)
+                _carry_out(request["directory"], control)
+                os._exit(0)
+        for fd in given:
+            os.close(fd)
+
+
+def _become(streams: list[int]) -> None:
+    """streams: descriptors of standard input, output and error."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    for number, fd in enumerate(streams):
+        os.dup2(fd, number)
+        os.close(fd)
+    process.become_subreaper()
+
+
+def _carry_out(directory: str, control: socket.socket) -> None:
     try:
-        _run(ContainerDirectory(sys.argv[1]), control)
+        _run(ContainerDirectory(directory), control)
     except OSError as error:
         _tell(control, {"error": wire.describe_error(error)})
 
@@ -60,7 +96,7 @@ def _run(directory: ContainerDirectory, control: socket.socket) -> None:
     def warn(text: str) -> None:
         _tell(control, {"warning": text})
 
-    def describe(status: str) -> dict[str, Any]:
+    def describe(status: str) -> wire.Message:
         return oci.state(directory.name, status, 0, directory.path, config.annotations)
 
     def let_go(_channel: int) -> None:

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.removal import remove_tree
-from orchestra.driver.local.net.endpoint import detach
-from orchestra.driver.local.net.network import remove_network
 from orchestra.driver.local.snapshot import Snapshotter
-from orchestra.driver.local.strays import end_strays
 from orchestra.errors import StillInUse
 from orchestra.linux import private_files
 
@@ -37,26 +34,49 @@ def living(home: Home) -> Iterator[None]:
         private_files.make_directories(stack.containers)
         lock = os.open(stack.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _when_alone(lock, lambda: _sweep(home))
+        _when_alone(home, lock, _sweep)
         fcntl.flock(lock, fcntl.LOCK_SH)
         try:
             yield
         finally:
-            _when_alone(lock, lambda: remove_network(home, BUILDS, NETWORK))
+            _when_alone(home, lock, _finish)
     finally:
         os.close(lock)
 
 
-def _when_alone(lock: int, work: Callable[[], None]) -> None:
+def note_step(home: Home) -> None:
+    """Call this before a step is carried out: the stack has something from then on."""
+    with file_errors("a step"):
+        os.close(os.open(_note(home), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _note(home: Home) -> str:
+    return os.path.join(home.stack(BUILDS).run, "steps")
+
+
+def _when_alone(home: Home, lock: int, work: Callable[[Home], None]) -> None:
+    """If steps were carried out since the last builder that was alone has ended."""
+    if not os.path.exists(_note(home)):
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
     with contextlib.suppress(StillInUse):
-        work()
+        work(home)
+
+
+def _finish(home: Home) -> None:
+    from orchestra.driver.local.net.network import remove_network
+
+    remove_network(home, BUILDS, NETWORK)
+    os.unlink(_note(home))
 
 
 def _sweep(home: Home) -> None:
+    from orchestra.driver.local.net.endpoint import detach
+    from orchestra.driver.local.strays import end_strays
+
     end_strays(home, BUILDS)
     stack = home.stack(BUILDS)
     for name in os.listdir(stack.containers):

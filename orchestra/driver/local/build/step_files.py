@@ -22,8 +22,6 @@ from orchestra.build.step import (
     is_made,
 )
 from orchestra.driver.local.build.content import Contents, TreeContents
-from orchestra.driver.local.build.copy import Owners, copy_files
-from orchestra.driver.local.build.download import fetch_commit, fetch_file
 from orchestra.driver.local.build.selection import Place, find_matches
 from orchestra.driver.local.build.trees import FileTree, opened_root
 from orchestra.driver.local.image.failure import file_errors
@@ -73,9 +71,13 @@ class StepFiles:
     def _find(self, number: int, step: Step) -> Files:
         match step:
             case Download():
+                from orchestra.driver.local.build.download import fetch_file
+
                 self._fetched[number] = fetch_file(self._home, step)
                 return Files(self._fetched[number].digest)
             case GitTree():
+                from orchestra.driver.local.build.download import fetch_commit
+
                 self._fetched[number] = fetch_commit(self._home, step)
                 return Files(self._fetched[number].digest)
             case BaseImage():
@@ -184,6 +186,8 @@ class StepFiles:
     @contextlib.contextmanager
     def snapshot(self, number: int) -> Iterator[Change]:
         """A writable snapshot of the files of a step, which is thrown away."""
+        from orchestra.driver.local.build.copy import Owners, copy_files
+
         source = self._graph.steps[number]
         if is_made(source) or isinstance(source, Scratch | BaseImage):
             with self._trees.changing(self._made[number].tree) as change:
@@ -196,6 +200,8 @@ class StepFiles:
             yield change
 
     def fill(self, number: int, path: str, directory: str) -> None:
+        from orchestra.driver.local.build.copy import Owners, copy_files
+
         target = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             with self.opened(number) as place:

@@ -6,8 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from orchestra.container.rootfs import mount_layer
-from orchestra.driver.local.build.stack import BUILDS
+from orchestra.driver.local.build.stack import BUILDS, note_step
 from orchestra.driver.local.image.content.parts import EMPTY_LAYER, chain_ids
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.removal import tree_size
@@ -45,6 +44,7 @@ class Trees:
     """Safe across threads and processes."""
 
     def __init__(self, home: Home) -> None:
+        self._home = home
         self.snapshots = Snapshotter(home)
 
     def layers(self, tree: FileTree) -> tuple[str, ...]:
@@ -66,6 +66,7 @@ class Trees:
         """It is removed at the end."""
         name = f"{os.getpid()}-{os.urandom(8).hex()}"
         layers = self.layers(tree)
+        note_step(self._home)
         try:
             mounts = self.snapshots.prepare(BUILDS, name, layers)
             hidden = tuple(self.snapshots.hidden_below(layers))
@@ -98,6 +99,8 @@ def opened_root(change: Change) -> Iterator[int]:
 
 
 def _mount(change: Change) -> int:
+    from orchestra.container.rootfs import mount_layer
+
     # Of this thread alone. What is unmounted on the host must not be kept by it, so it stays a slave.
     namespaces.unshare(namespaces.CLONE_NEWNS)
     mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)

@@ -19,7 +19,8 @@ from orchestra.driver.local.copying.item import Item
 from orchestra.driver.local.copying.place import STRICT
 from orchestra.driver.local.copying.reading import Reader
 from orchestra.driver.local.copying.root import opened_root
-from orchestra.driver.local.image.archives.rootfs import add_image, add_layer, describe_platform
+from orchestra.driver.local.image.adding import add_image, describe_platform
+from orchestra.driver.local.image.archives.rootfs import add_layer
 from orchestra.driver.local.image.documents.changes import apply_changes
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import is_opaque

@@ -11,9 +11,9 @@ import contextlib
 import os
 import stat
 import tarfile
-from errno import ENODATA, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.copying.attributes import attributes_of
 from orchestra.driver.local.copying.item import BytesContent, FileContent, Item
 from orchestra.driver.local.image.layers.attributes import XATTR
 from orchestra.linux.mounts.procfs import file_system_kind
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FOUND = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-XATTRS = ("user.", "security.capability", "system.posix_acl_")
-"""Attributes that mean the same elsewhere; labels of security modules and overlayfs' own do not."""
 VIRTUAL = frozenset((0x9FA0, 0x62656572, 0x27E0EB, 0x63677270, 0x1CD1, 0x19800202, 0x64626720, 0x74726163, 0xCAFE4A11))
 """``f_type`` of proc, sysfs, cgroup, cgroup2, devpts, mqueue, debugfs, tracefs and bpf: no real files."""
 UNSIZED_LIMIT = 4 << 20
@@ -174,25 +172,6 @@ def _entry(path: str, kind: bytes, status: os.stat_result) -> tarfile.TarInfo:
         sign = "-" if status.st_mtime_ns < 0 else ""
         entry.pax_headers = {"mtime": f"{sign}{seconds}.{rest:09}"}
     return entry
-
-
-def attributes_of(fd: int) -> dict[str, bytes]:
-    """The extended attributes of an open file that mean the same elsewhere."""
-    found: dict[str, bytes] = {}
-    try:
-        names = os.listxattr(fd)
-    except OSError as error:
-        if error.errno in (EOPNOTSUPP, EPERM, ENOTDIR, ENOENT):
-            return found
-        raise
-    for name in names:
-        if name.startswith(XATTRS):
-            try:
-                found[name] = os.getxattr(fd, name)
-            except OSError as error:
-                if error.errno not in (ENODATA, EPERM):
-                    raise
-    return found
 
 
 def _add_attributes(entry: tarfile.TarInfo, fd: int) -> None:

@@ -239,12 +239,14 @@ class ImageStore:
 
     def _unpack(self, digest: str, what: str, arrival: Callable[[str], Arrival] = lambda _: HERE) -> None:
         """arrival: of a layer's blob."""
-        from orchestra.driver.local.image.layers.layer import Layer
-        from orchestra.driver.local.image.layers.parallel import commit_layers
-
         parts = self.parts(digest)
         if parts is None:
             raise FatalError(f"{what} is missing from the content store", hint="run `up` again")
+        if parts.diff_ids and self._is_unpacked(parts):
+            return
+        from orchestra.driver.local.image.layers.layer import Layer
+        from orchestra.driver.local.image.layers.parallel import commit_layers
+
         self._snapshots.remove_unfinished()
         if not parts.diff_ids:
             self._snapshots.commit(EMPTY_LAYER, lambda _: None)

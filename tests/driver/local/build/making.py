@@ -10,8 +10,7 @@ from orchestra.build.event import Planned, StepDone, StepStarted
 from orchestra.build.ignore import Ignore
 from orchestra.build.step import BaseImage, Graph, History, Label, Network, Result, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
-from orchestra.driver.local.build.given import Directory, Given
-from orchestra.driver.local.build.run import RunOptions
+from orchestra.driver.local.build.given import Directory, Given, RunOptions
 from orchestra.driver.local.image.store import ImageStore
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestra.build.event import BuildEvent
     from orchestra.build.step import Step
-    from orchestra.driver.local.image.archives.rootfs import Added
+    from orchestra.driver.local.image.adding import Added
     from orchestra.home import Home
 
 PLATFORM = "linux/amd64"

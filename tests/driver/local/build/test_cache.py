@@ -19,9 +19,8 @@ from orchestra.build.event import StepOutput, StepStarted
 from orchestra.build.step import BindMount, CacheMount, ContextFiles, Copy, Network, Run, Scratch
 from orchestra.driver.local.build.builder import opened_builder
 from orchestra.driver.local.build.execute import StepError
-from orchestra.driver.local.build.given import Given
+from orchestra.driver.local.build.given import Given, RunOptions
 from orchestra.driver.local.build.records import load_record
-from orchestra.driver.local.build.run import RunOptions
 from orchestra.driver.local.build.stack import BUILDS
 from orchestra.driver.local.build.waiting import Interrupted
 from orchestra.driver.local.image.content.collect import collect
@@ -182,6 +181,28 @@ def test_another_builder_waits_and_takes_what_the_first_has_made(home):
     assert len({built.id for built in results}) == 1
 
 
+AGAIN = """
+import sys
+from pathlib import Path
+from orchestra.build.step import ContextFiles, Copy
+from orchestra.home import Home
+from tests.driver.local.build.making import MACHINE, build, graph, shell
+home, context = Home(*sys.argv[1:3]), Path(sys.argv[3])
+build(home, graph(MACHINE, ContextFiles(), Copy(0, 1, (".",), "/app/"), shell(2, "echo x > /app/x")), context)
+print(*sys.modules)
+"""
+CARRYING_OUT = "making copy run layer_archives processors download attestations cache_from cache_to other"
+
+
+def test_what_carries_out_steps_is_only_loaded_for_steps_that_are(home, context):
+    arguments = [sys.executable, "-c", AGAIN, home.data, home.run, str(context)]
+    first, again = (subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split() for _ in "12")
+    modules = {f"orchestra.driver.local.build.{name}" for name in CARRYING_OUT.split()}
+    modules |= {"tarfile", "tempfile", "orchestra.driver.local.net.endpoint", "orchestra.container.init"}
+    assert {"orchestra.driver.local.build.making", "orchestra.driver.local.build.layer_archives"} <= {*first}
+    assert not modules & {*again}
+
+
 KILLED = """
 import os, sys
 from orchestra.home import Home
@@ -190,7 +211,7 @@ from orchestra.build.step import Copy, ContextFiles
 from pathlib import Path
 home, context, place = Home(*sys.argv[1:3]), Path(sys.argv[3]), sys.argv[4]
 calls = int(sys.argv[5])
-import orchestra.driver.local.build.layer as layer, orchestra.driver.local.build.records as records
+import orchestra.driver.local.build.layer_archives as layer_archives
 import orchestra.driver.local.build.builder as builder, orchestra.driver.local.snapshot as snapshot
 def dying(function):
     def call(*arguments, **named):
@@ -207,8 +228,8 @@ steps = (MACHINE, ContextFiles(), Copy(0, 1, (".",), "/app/"), shell(2, "echo x 
 build(home, graph(*steps), context, names=("docker.io/library/killed:latest",))
 """
 PLACES = [
-    ("layer:write_archive", 0),
-    ("layer:write_archive", 1),
+    ("layer_archives:write_archive", 0),
+    ("layer_archives:write_archive", 1),
     ("snapshot:sync_file_system", 0),
     ("snapshot:sync_file_system", 2),
     ("builder:add_image", 0),
@@ -250,7 +271,7 @@ def test_a_command_dies_with_its_builder(home):
 def test_a_command_ends_with_its_keeper(home):
     def kill(event):
         if isinstance(event, StepOutput) and event.line == "begun":
-            [keeper] = [pid for pid in children() if "orchestra.driver.local.build.run_process" in words_of(pid)]
+            [keeper] = children_of(runner())
             os.kill(keeper, signal.SIGKILL)
 
     with pytest.raises(StepError, match="was killed"):
@@ -258,9 +279,33 @@ def test_a_command_ends_with_its_keeper(home):
     assert leftovers(home) == []
 
 
-def children():
-    threads = os.listdir("/proc/self/task")
-    return [int(pid) for thread in threads for pid in Path(f"/proc/self/task/{thread}/children").read_text().split()]
+def test_when_the_process_that_begins_commands_is_killed_they_go_on_and_another_one_is_begun(home):
+    seen = []
+
+    def kill(event):
+        if isinstance(event, StepOutput) and event.line in ("begun", "next"):
+            seen.append(runner())
+            os.kill(seen[-1], signal.SIGKILL)
+
+    steps = (
+        shell(0, "echo begun; sleep 0.2; echo ended > /orchestra-test"),
+        shell(1, "echo next; cat /orchestra-test"),
+    )
+    built = build(home, graph(MACHINE, *steps), hear=kill)
+    assert [event.line for event in built.events if isinstance(event, StepOutput)] == ["begun", "next", "ended"]
+    assert len(set(seen)) == 2
+    assert leftovers(home) == []
+
+
+def runner():
+    """The process that begins the commands of this one's builds."""
+    [pid] = [pid for pid in children_of(os.getpid()) if any(word.endswith("/run_process.py") for word in words_of(pid))]
+    return pid
+
+
+def children_of(pid):
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def words_of(pid):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
-from orchestra.driver.local.image.content.store import Stored
-from orchestra.driver.local.image.documents.manifest import CONFIG, LAYER, MANIFEST
+from orchestra.driver.local.image.adding import add_image, describe_platform
+from orchestra.driver.local.image.documents.manifest import LAYER
 from orchestra.driver.local.image.layers.compression import compression_of, decompressed
 from orchestra.driver.local.image.layers.tar import archive_errors
-from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from orchestra.driver.local.image.content.store import ContentStore
     from orchestra.driver.local.image.store import ImageStore
@@ -56,12 +54,6 @@ def import_rootfs(
             "history": [{"created": created, "comment": message or f"Imported from {what}"}],
         }
         return add_image(store, document, [layer], what, names=(name,) if name else ()).image_id
-
-
-def describe_platform(platform: Platform) -> dict[str, str]:
-    """The platform as an image configuration describes it."""
-    variant = {"variant": platform.variant} if platform.variant else {}
-    return {"architecture": platform.architecture, "os": platform.system, **variant}
 
 
 def _add_archive(content: ContentStore, stream: io.BufferedReader, what: str) -> tuple[dict[str, Any], str]:
@@ -109,39 +101,3 @@ def add_layer(content: ContentStore, fill: Callable[[Hashed], None], what: str) 
         packed.seek(0)
         digest, size = content.add(packed, what)
     return {"mediaType": f"{LAYER}+gzip", "digest": digest, "size": size}, hashed.digest
-
-
-class Added(NamedTuple):
-    """image_id: the digest of the configuration. digest: of the manifest."""
-
-    image_id: str
-    digest: str
-
-
-def add_image(
-    store: ImageStore,
-    document: Mapping[str, Any],
-    layers: Sequence[Mapping[str, Any]],
-    what: str,
-    *,
-    names: Sequence[str] = (),
-) -> Added:
-    """document: the configuration; layers: the descriptors of its layers. names: full ones. Raises DriverError.
-
-    Call this while the content is held.
-    """
-    content = store.content
-    described, image_id = add_document(content, document, CONFIG)
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described, "layers": list(layers)}
-    top, digest = add_document(content, manifest, MANIFEST)
-    store.unpack(digest, what)
-    for name in names:
-        place = "/".join(filter(None, (document.get(key) for key in ("os", "architecture", "variant"))))
-        content.put_entry(Stored(name, digest, digest, top["size"], place))
-    return Added(image_id, digest)
-
-
-def add_document(content: ContentStore, document: Mapping[str, Any], media_type: str) -> tuple[dict[str, Any], str]:
-    data = json.dumps(document).encode()
-    digest = content.add_document(data)
-    return cast("dict[str, Any]", {"mediaType": media_type, "digest": digest, "size": len(data)}), digest
