@@ -5,6 +5,7 @@ Names and letters are those of Docker Compose if it has the command or option.
 
 from __future__ import annotations
 
+from orchestra.cli.api_table import API
 from orchestra.cli.boot_table import BOOT_COMMANDS
 from orchestra.cli.build_table import BUILD, BUILD_COMMANDS, NO_BUILD, QUIET_BUILD
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
@@ -373,6 +374,7 @@ COMMANDS = (
         "Check what this machine supports, and what is missing",
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
     ),
+    API,
     Command(
         "help",
         "help",

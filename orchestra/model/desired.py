@@ -248,6 +248,8 @@ class ContainerSpec(Record):
     container that it is made after, whose anonymous volumes it shares; it is no replica and has the index 0. step: its
     place among those of that container, from 0.
     one_off: of the container of a command, which is no replica of its service and has the index 0.
+    caller: a socket at which a client may wait to be attached to each run from its first byte; standard input ends with
+    that client's, and a run without a client has none. Empty for none.
     model_endpoints: variables that are to hold the address of models. update: None for all replicas at once. rollback:
     how it goes back after an update that failed. stand_in: it runs only during an update, see ``plan.stand_ins``.
     """
@@ -320,6 +322,7 @@ class ContainerSpec(Record):
     update: Update | None = None
     rollback: Update | None = None
     stand_in: bool = False
+    caller: str = ""
     location: Location | None = None
 
     @property

@@ -101,7 +101,11 @@ def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], N
     containers = observe_containers(context, known.stack)
     survey(known, containers, [options.service], tell)
     container = choose_container(containers, options.service, options.replica)
-    home = context.home.stack(known.stack)
+    return target_in(context, context.home.stack(known.stack), container, options)
+
+
+def target_in(context: Context, home: StackHome, container: Container, options: ExecOptions) -> Target:
+    """The same in a certain container, which runs. Raises FatalError if the user is unknown there."""
     try:
         process = _describe(home, container, options)
     except FatalError as error:

@@ -255,7 +255,7 @@ class Containers:
         runtime = find_runtime(spec.runtime, spec.service)
         identity = Identity(container.id, container.image_digest, tuple(config["process"]["args"]))
         receiver = resolve_receiver(spec, identity)
-        caller = "" if spec.one_off is None else spec.one_off.caller
+        caller = spec.caller if spec.one_off is None else spec.one_off.caller
         log = self._log(spec)
         store_settings(files, Settings(layers, log, receiver, spec.stdin_open, caller, runtime, seccomp))
         return config

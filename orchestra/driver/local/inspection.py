@@ -37,11 +37,13 @@ CORE = 1_000_000_000
 """Docker's unit of ``NanoCpus``."""
 
 
-def inspect(home: Home, stack_home: StackHome, container: Container, *, is_restarting: bool) -> dict[str, Any]:
-    """Values that cannot be read are empty."""
+def inspect(
+    home: Home, stack_home: StackHome, container: Container, *, is_restarting: bool, spec: ContainerSpec | None = None
+) -> dict[str, Any]:
+    """Values that cannot be read are empty. spec: its definition, for callers that inspect many; None to read it."""
     directory = ContainerDirectory(stack_home.container(container.name))
     config = directory.load_sound("config.json")
-    spec = _load_spec(stack_home, container)
+    spec = _load_spec(stack_home, container) if spec is None else _as_made(spec, container)
     attachment = sound(attachments.load, directory.path)
     own = {
         "com.docker.compose.container-number": str(container.index),
@@ -73,10 +75,19 @@ def _load_spec(stack_home: StackHome, container: Container) -> ContainerSpec:
     try:
         with open(stack_home.desired, "rb") as file:
             found = [each for each in json.loads(file.read())["containers"] if each["name"] == container.name]
-        if found and found[0]["config_hash"] == container.config_hash:
-            return decode(ContainerSpec, found[0])
+        if found:
+            return _as_made(decode(ContainerSpec, found[0]), container)
     except (OSError, ValueError, LookupError, TypeError):
         pass
+    return _bare(container)
+
+
+def _as_made(spec: ContainerSpec, container: Container) -> ContainerSpec:
+    """Only what every container has, if it was made from another definition."""
+    return spec if spec.config_hash == container.config_hash else _bare(container)
+
+
+def _bare(container: Container) -> ContainerSpec:
     return ContainerSpec(container.name, container.service, container.index, container.image, container.config_hash)
 
 

@@ -1,0 +1,1 @@
+"""Endpoints of containers, and how they are shown and defined."""

@@ -1,0 +1,115 @@
+"""``POST /containers/{id}/attach`` and ``resize``: a client at the standard streams of a container.
+
+Clients attach to a container that they have created before they start it. It knows a socket to look for them at when
+its run begins; see ``ContainerSpec.caller``.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from orchestra.engine_api.containers.life_cycle import PATIENCE
+from orchestra.engine_api.containers.logs import has_terminal, read_log, read_selection
+from orchestra.engine_api.errors import bad_request, conflict
+from orchestra.engine_api.exchange import MULTIPLEXED, RAW_STREAM
+from orchestra.engine_api.frames import frame
+from orchestra.engine_api.relay import AttachedProgram, await_either, relay
+from orchestra.linux import private_files, tty
+from orchestra.shim.attachment import Attachment, Call, attach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestra.engine_api.exchange import Exchange
+    from orchestra.engine_api.world import Found, World
+
+
+def attach_container(world: World, exchange: Exchange) -> None:
+    request, found = exchange.request, world.find(exchange.parameters["name"])
+    terminal = has_terminal(found)
+    if found.is_paused:
+        raise conflict(f"container {found.id} is paused, unpause the container before attach")
+    selection = read_selection(request, terminal=terminal)
+    streams = selection.streams
+    kind = RAW_STREAM if terminal else MULTIPLEXED
+    with _called(found) as call:
+        first = exchange.hijack(kind)
+        client = exchange.connection.socket
+        if request.flag("logs"):
+            for piece in read_log(found, selection):
+                exchange.connection.write(piece)
+        if not request.flag("stream"):
+            return
+        attachment = _await_run(world, exchange, found, call)
+    if attachment is None:
+        return
+    world.events.tell_of(found, "attach")
+    takes_input = request.flag("stdin") and bool(found.spec and found.spec.stdin_open)
+
+    def render(stream: int, data: bytes) -> bytes:
+        if terminal:
+            return data
+        return frame(stream, data) if stream in streams else b""
+
+    with attachment:
+        relay(client, first, AttachedProgram(attachment), render, takes_input=takes_input)
+
+
+@contextmanager
+def _called(found: Found) -> Iterator[Call | None]:
+    """The socket at which the container finds this client; None if it runs already, or has another client."""
+    path = found.spec.caller if found.spec else ""
+    if found.runs or not path:
+        yield None
+        return
+    private_files.make_directories(found.home.callers)
+    call = Call(path)
+    try:
+        yield call
+    finally:
+        call.close()
+
+
+def _await_run(world: World, exchange: Exchange, found: Found, call: Call | None) -> Attachment | None:
+    """None when the client leaves before, or the container is removed."""
+    client = exchange.connection.socket
+    with world.events.listener() as listener:
+        while True:
+            if call is not None:
+                if await_either(client, call.fileno(), PATIENCE):
+                    return call.answer(found.directory)
+            else:
+                now = world.look_again(found)
+                if now is not None and now.runs:
+                    return _attach_running(found)
+                listener.get(PATIENCE)
+            if exchange.connection.has_hung_up or world.look_again(found) is None:
+                return None
+
+
+def _attach_running(found: Found) -> Attachment | None:
+    try:
+        return attach(found.directory)
+    except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError):
+        return None  # it has just ended
+
+
+def resize(world: World, exchange: Exchange) -> None:
+    found = world.find(exchange.parameters["name"])
+    size = read_size(exchange)
+    if not found.runs:
+        raise conflict(f"container {found.id} is not running")
+    attachment = _attach_running(found) if has_terminal(found) else None
+    if attachment is not None:
+        with attachment:
+            attachment.resize(size)
+    exchange.empty(HTTPStatus.OK)
+
+
+def read_size(exchange: Exchange) -> tty.Size:
+    rows, columns = exchange.request.number("h"), exchange.request.number("w")
+    if rows is None or columns is None or not (0 <= rows < 1 << 16 and 0 <= columns < 1 << 16):
+        raise bad_request("h and w have to be numbers of rows and columns")
+    return tty.Size(rows, columns)
