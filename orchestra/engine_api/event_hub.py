@@ -15,6 +15,7 @@ from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.control.history import read_events
+from orchestra.driver.local.net.listing import network_id
 from orchestra.errors import OrchestraError
 from orchestra.linux.inotify import IN_CREATE, IN_MOVED_TO, Inotify
 from orchestra.model.event import ActionEvent, ContainerEvent, HealthEvent, Phase
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
     from orchestra.control.listening import Listening
     from orchestra.engine_api.world import Found, World
+    from orchestra.home import StackHome
     from orchestra.model.event import Event
 
 BACKLOG = 4096
 """Events that may wait for a listener; one that reads too slowly is cut off."""
-KEPT = 1024
-"""Events of this process that are kept for ``since``."""
+KEPT = 4096
+"""Events that are kept for ``since``; older ones are read from the files of the stacks."""
 CHANGES = {"created": "create", "started": "start", "exited": "die", "removed": "destroy"}
 AWAKE, SETTLE = "awake", 1.0
 
@@ -106,6 +108,7 @@ class EventHub:
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._rounds = threading.Condition(self._lock)
         self._round = 0
+        self._began = time.time()
 
     def start(self) -> None:
         self._thread.start()
@@ -135,10 +138,7 @@ class EventHub:
 
     def tell(self, kind: str, action: str, id: str, attributes: Mapping[str, str]) -> None:
         """What this process has done itself."""
-        event = ApiEvent(kind, action, id, attributes, time.time())
-        with self._lock:
-            self._kept.append(event)
-        self._publish(event)
+        self._publish(ApiEvent(kind, action, id, attributes, time.time()))
 
     def tell_of(self, found: Found, action: str, **attributes: str) -> None:
         """The same about a container."""
@@ -146,14 +146,19 @@ class EventHub:
 
     def past(self, since: float, until: float) -> list[ApiEvent]:
         """The oldest first."""
-        found = [event for event in list(self._kept) if since <= event.at <= until]
+        with self._lock:
+            kept = list(self._kept)
+        found = [event for event in kept if since <= event.at <= until]
+        heard = self._began if len(kept) < KEPT else kept[0].at
         for stack in self._world.stack_names():
-            changes = (each for each in read_events(self._home.stack(stack)) if since <= each.at <= until)
+            changes = (each for each in read_events(self._home.stack(stack)) if since <= each.at <= min(until, heard))
             found += filter(None, [self._translate(stack, each) for each in changes])
         return sorted(found, key=lambda event: event.at)
 
     def _publish(self, event: ApiEvent) -> None:
         with self._lock:
+            if event.kind:
+                self._kept.append(event)
             for listener in self._listeners:
                 try:
                     listener.queue.put_nowait(event)
@@ -163,11 +168,14 @@ class EventHub:
     def _run(self) -> None:
         while True:
             self._watch(self._home.stacks_run)
+            self._watch(self._home.stacks_data)
             for stack in _entries(self._home.stacks_run):
                 if stack.startswith("_") or not self._world.sees(stack):
                     continue
-                self._watch(self._home.stack(stack).run)
-                if stack not in self._heard:
+                home = self._home.stack(stack)
+                self._watch(home.run)
+                self._watch(home.data)
+                if stack not in self._heard and self._is_wanted(home):
                     self._listen(stack)
             with self._rounds:
                 self._round += 1
@@ -194,6 +202,11 @@ class EventHub:
         """Each look watches it anew: a directory that has been made again is another one."""
         with suppress(OSError):
             self._inotify.add(directory, IN_CREATE | IN_MOVED_TO)
+
+    def _is_wanted(self, home: StackHome) -> bool:
+        """To connect to the socket of a stack that goes down would have its fork server start another supervisor."""
+        desired = self._world.states.desired(home)
+        return desired is not None and not desired.is_down
 
     def _listen(self, stack: str) -> None:
         try:
@@ -234,8 +247,11 @@ class EventHub:
                 Kind.VOLUME,
             ):
                 done = {"create": "create", "remove": "destroy"}.get(verb)
+                if done and resource.kind is Kind.NETWORK:
+                    attributes = {"name": resource.name, "type": "bridge"}
+                    return ApiEvent("network", done, network_id(self._home, resource.name), attributes, event.at)
                 if done:
-                    return ApiEvent(str(resource.kind), done, resource.name, {"name": resource.name}, event.at)
+                    return ApiEvent("volume", done, resource.name, {"driver": "local"}, event.at)
         return None
 
     def _of_container(self, stack: str, name: str, action: str, at: float, more: Mapping[str, str]) -> ApiEvent | None:

@@ -94,7 +94,8 @@ class Connection:
         return event
 
     def body(self) -> Iterator[bytes]:
-        while True:
+        """What has not been read of it."""
+        while self._http.their_state is h11.SEND_BODY:
             if self._http.they_are_waiting_for_100_continue:
                 self.send(h11.InformationalResponse(status_code=HTTPStatus.CONTINUE, headers=[]))
             event = self._next()
@@ -113,12 +114,11 @@ class Connection:
         """Whether another request may follow: what a handler has left of a short body is read away."""
         if self.is_raw or self._http.our_state is not h11.DONE:
             return False
-        if self._http.their_state is h11.SEND_BODY:
-            left = LONGEST_REST
-            for part in self.body():
-                left -= len(part)
-                if left < 0:
-                    return False
+        left = LONGEST_REST
+        for part in self.body():
+            left -= len(part)
+            if left < 0:
+                return False
         return self._http.their_state is h11.DONE
 
     def refuse(self, status: HTTPStatus, message: str) -> None:

@@ -183,7 +183,6 @@ def create(world: World, exchange: Exchange) -> None:
         ipv6=bool(body.get("EnableIPv6")),
     )
     identifier = create_network(world.context, asked)
-    world.events.tell("network", "create", identifier, {"name": name, "type": asked.driver})
     exchange.answer({"Id": identifier, "Warning": ""}, HTTPStatus.CREATED)
 
 
@@ -208,7 +207,6 @@ def _remove(world: World, row: Mapping[str, Any]) -> None:
         remove_network(world.context, name)
     except UserError as error:
         raise conflict(f"error while removing network: {error.message}") from error
-    world.events.tell("network", "destroy", row["Id"], {"name": name, "type": row["Driver"]})
 
 
 def connect_container(world: World, exchange: Exchange) -> None:

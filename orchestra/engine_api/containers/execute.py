@@ -57,8 +57,16 @@ def start_execution(world: World, exchange: Exchange) -> None:
     executed.started = True
     command = " ".join(executed.options["Cmd"])
     detached = bool(asked.get("Detach"))
+    first = b"" if detached else exchange.hijack(RAW_STREAM if executed.terminal else MULTIPLEXED)
     with _streams(executed, detached=detached) as streams:
-        execution = _execute(world, found, executed, streams, asked)
+        try:
+            execution = _execute(world, found, executed, streams, asked)
+        except ApiError as error:
+            if detached:
+                raise
+            text = f"{error.message}\r\n".encode()  # the answer has begun: clients show what comes in the stream
+            exchange.connection.write(text if executed.terminal else frame(STDERR, text))
+            return
         streams.close_theirs()
         executed.execution, executed.running = execution, True
         world.events.tell_of(found, f"exec_start: {command}", execID=executed.id)
@@ -67,7 +75,7 @@ def start_execution(world: World, exchange: Exchange) -> None:
             exchange.empty(HTTPStatus.OK)
             return
         try:
-            _relay(exchange, executed, execution, streams)
+            _relay(exchange, first, executed, execution, streams)
         finally:
             if readable(execution.fileno(), 0.0):
                 _conclude(world, found, executed)
@@ -106,8 +114,7 @@ def _until_begun(entering: Entering) -> None:
         raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "the program does not get into the container")
 
 
-def _relay(exchange: Exchange, executed: Executed, execution: Execution, streams: _Streams) -> None:
-    first = exchange.hijack(RAW_STREAM if executed.terminal else MULTIPLEXED)
+def _relay(exchange: Exchange, first: bytes, executed: Executed, execution: Execution, streams: _Streams) -> None:
     takes_input = bool(executed.options.get("AttachStdin"))
     if executed.terminal:
         os.set_blocking(execution.terminal, False)

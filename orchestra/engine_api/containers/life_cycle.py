@@ -210,7 +210,8 @@ def remove(world: World, exchange: Exchange) -> None:
 
 def remove_container(world: World, found: Found, *, volumes: bool) -> None:
     """volumes: also the anonymous ones."""
-    if found.runs or world.is_restarting(found):
+    if found.made is not None or found.runs:
+        # Also one that has ended: its supervisor may not have noticed yet.
         stop_container(world, found, 0.0)
     request = RemoveRequest((found.container.name,), remove_volumes=volumes)
     result = world.client(found.home.name).ask(RemoveResult, request)

@@ -6,11 +6,12 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.snapshot import Snapshotter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from orchestra.engine_api.world import Found
@@ -24,7 +25,17 @@ def find_changes(home: Home, found: Found) -> list[dict[str, Any]]:
     """Sorted by path; with the directories that something was changed in."""
     upper = Snapshotter(home).upper(found.home.name, found.container.name)
     layers = ImageStore(home).resolve(found.container.image_digest).layers
-    return [{"Path": path, "Kind": kind} for path, kind in sorted(_walk(upper, "", layers))]
+    mounts = ContainerDirectory(found.directory).load_sound("config.json").get("mounts") or ()
+    made = {*(str(mount["destination"]) for mount in mounts)}
+    rows = {path: kind for path, kind in _walk(upper, "", layers) if path not in made}
+    empty = {path for path, kind in rows.items() if kind == MODIFIED and _holds_only(path, made, rows)}
+    return [{"Path": path, "Kind": kind} for path, kind in sorted(rows.items()) if path not in empty]
+
+
+def _holds_only(path: str, made: set[str], rows: Mapping[str, int]) -> bool:
+    """Whether a directory is there for the places of mounts alone, which were made for the container."""
+    below = f"{path}/"
+    return any(each.startswith(below) for each in made) and not any(each.startswith(below) for each in rows)
 
 
 def _walk(upper: str, below: str, layers: Sequence[str]) -> Iterator[tuple[str, int]]:
