@@ -111,15 +111,18 @@ class Connection:
         return self.is_raw or self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE)
 
     def rest_is_read(self) -> bool:
-        """Whether another request may follow: what a handler has left of a short body is read away."""
-        if self.is_raw or self._http.our_state is not h11.DONE:
+        """Whether another request may follow: what a handler has left of a short body is read away.
+
+        So a client that is refused gets to read why.
+        """
+        if self.is_raw or self._http.our_state is h11.SEND_BODY:
             return False
         left = LONGEST_REST
         for part in self.body():
             left -= len(part)
             if left < 0:
                 return False
-        return self._http.their_state is h11.DONE
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     def refuse(self, status: HTTPStatus, message: str) -> None:
         """An error, and the end of the connection unless the request has been read."""
