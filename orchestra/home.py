@@ -196,6 +196,11 @@ class Home(NamedTuple):
         return f"{self.run}/networks/names"
 
     @property
+    def engine_socket(self) -> str:
+        """Docker's Engine API, while `api` serves it here."""
+        return f"{self.run}/docker.sock"
+
+    @property
     def rootless(self) -> str:
         """Without root: what commands find the namespaces of this home by, see `orchestra.rootless`."""
         return f"{self.run}/rootless"

@@ -174,6 +174,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "recover": (Example("-p stack recover", "Bring a stack back after a boot without systemd"),),
     "ls": (Example("ls -a", "List every stack, including those without running containers"),),
     "version": (Example("version --short", "Print only the version number"),),
+    "api": (
+        Example("api", "Let Docker's clients see the stacks, and run containers here"),
+        Example("api --read-only --stack shop --idle 60", "Let them only see the stack shop, while they ask"),
+    ),
     "doctor": (Example("doctor", "Check whether this machine can run containers"),),
     "help": (
         Example("help up", "Describe a command and its options"),

@@ -51,7 +51,7 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[str], None])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     private_files.make_directories(context.home.stacks_run)
-    path = options.socket or default_socket(context)
+    path = options.socket or context.home.engine_socket
     handed = _handed_over()
     listeners = handed or [_listen(path)]
     world = World(context, read_only=options.read_only, stacks=options.stacks)
@@ -67,10 +67,6 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[str], None])
             os.unlink(path)
     if not options.read_only:
         _clear_away(world)
-
-
-def default_socket(context: Context) -> str:
-    return f"{context.home.run}/docker.sock"
 
 
 def _listen(path: str) -> socket.socket:

@@ -32,6 +32,8 @@ NOT_RUN = {
     "attach --no-stdin web": "a container that ends",
     "logs -f web db": "Ctrl-C",
     "events --json": "Ctrl-C",
+    "api": "Ctrl-C",
+    "api --read-only --stack shop --idle 60": "a minute",
     "stats": "Ctrl-C",
     "test": "what is run with -k",
     "watch": "Ctrl-C",

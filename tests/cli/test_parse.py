@@ -28,6 +28,7 @@ LINES = [
     "rollback -t3 --wait 7",
     "history --format json 7",
     "why --format json web",
+    "api --socket /run/docker.sock --idle 60 --read-only --stack shop --stack=other",
     "status --format json",
     "ps -a --at 10m web",
     "timeline --since 1h --format svg",
