@@ -129,12 +129,15 @@ def relay(
     render: Callable[[int, bytes], bytes],
     *,
     takes_input: bool,
+    until_begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Until the program has ended and all is written, or the client has hung up. first: input that has come already.
 
+    until_begun: returns when the program can be given input.
+
     Raises Hangup when the client cannot be written to any more. Nothing can be written to it afterwards.
     """
-    feeder = threading.Thread(target=_feed, args=(client, first, program), name="input", daemon=True)
+    feeder = threading.Thread(target=_feed, args=(client, first, program, until_begun), name="input", daemon=True)
     if takes_input:
         feeder.start()
     try:
@@ -157,7 +160,8 @@ def relay(
             feeder.join()
 
 
-def _feed(client: socket.socket, data: bytes, program: Program) -> None:
+def _feed(client: socket.socket, data: bytes, program: Program, until_begun: Callable[[], None]) -> None:
+    until_begun()
     try:
         if data:
             program.write(data, client)

@@ -83,9 +83,9 @@ def test_a_client_is_attached_from_the_first_byte(engine):
     engine.create("cat", "sh", "-c", "echo first; cat", OpenStdin=True, StdinOnce=True, AttachStdin=True)
     connection, rest = engine.hijack("/containers/cat/attach", stream=1, stdin=1, stdout=1, stderr=1)
     with connection:
-        engine.post("/containers/cat/start")
         connection.sendall(b"typed\n")
         connection.shutdown(1)
+        engine.post("/containers/cat/start")
         assert joined(read_all(connection, rest), 1) == b"first\ntyped\n"
     assert engine.post("/containers/cat/wait").json == {"StatusCode": 0}
 
