@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
 
-WARNING = "who can write to it can do everything that this user can do on this machine"
+WARNING = "a client of this socket can do everything that this user can do on this machine"
 
 
 def run(invocation: Invocation) -> int:

@@ -1,4 +1,4 @@
-"""Listens, and serves each connection in a thread of its own, until nobody has asked for anything for a while."""
+"""Listens, and serves each connection in a thread of its own, until there has been no client for a while."""
 
 from __future__ import annotations
 

@@ -17,21 +17,7 @@ services:
   web: {image: "rootfs:/", command: [sleep, infinity], stop_signal: SIGKILL}
 """
 HEAVY = frozenset(
-    {
-        "pydantic",
-        "networkx",
-        "ruamel",
-        "typer",
-        "click",
-        "rich",
-        "anyio",
-        "asyncio",
-        "trio",
-        "dns",
-        "httpx2",
-        "httpx",
-        "h11",
-    }
+    {"pydantic", "networkx", "ruamel", "typer", "click", "rich", "anyio", "asyncio", "trio", "dns", "httpx2", "httpx"}
 )
 # A command's modules of ours that no other command has any use for: a sign that tables have stayed tables.
 OF_BOTH = frozenset(

@@ -136,7 +136,7 @@ def _conclude(world: World, found: Found, executed: Executed) -> None:
     try:
         executed.exit_code = execution.wait()
     except (OSError, SystemCallError):
-        executed.exit_code = None  # its stack was killed: nobody knows
+        executed.exit_code = None  # its stack was killed, and the code is lost
     executed.running, executed.execution = False, None
     execution.close()
     world.events.tell_of(found, "exec_die", execID=executed.id, exitCode=str(executed.exit_code))
