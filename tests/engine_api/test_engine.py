@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
+import socket
+import subprocess
+import sys
 import tarfile
 import threading
 
 import pytest
 
-from tests.engine_api.client import frames, joined, read_all
+from tests.engine_api.client import Engine, frames, joined, read_all
 from tests.engine_api.conftest import serving
 from tests.examples.conftest import eventually, needs_containers
 
@@ -257,6 +261,22 @@ def test_it_ends_when_nothing_needs_it(served, tmp_path):
     with serving(served.stack, tmp_path / "idle.sock", "--idle", "1") as idle:
         assert idle.process.wait(60) == 0
     assert not (tmp_path / "idle.sock").exists()
+
+
+def test_a_service_manager_may_hand_over_the_socket(served, tmp_path):
+    path = tmp_path / "handed.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        program = shlex.join([sys.executable, "-m", "orchestra", "api", "--idle", "1"])
+        line = f"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec {program}"
+        with subprocess.Popen(["sh", "-c", line], env=served.stack.environment, stdin=listener) as process:
+            try:
+                assert Engine(path).ask("GET", "/_ping").body == b"OK"
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+    assert path.exists()  # it is the service manager's
 
 
 def test_only_chosen_stacks_are_shown(served, tmp_path):
