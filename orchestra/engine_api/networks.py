@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from orchestra.engine_api.containers.definition import BRIDGE
@@ -169,7 +170,7 @@ def create(world: World, exchange: Exchange) -> None:
     asked = NewNetwork(
         name,
         driver=body.get("Driver") or "bridge",
-        subnets=tuple(each["Subnet"] for each in pools if each.get("Subnet")),
+        subnets=tuple(_subnet(each["Subnet"]) for each in pools if each.get("Subnet")),
         gateways=tuple(each["Gateway"] for each in pools if each.get("Gateway")),
         ip_ranges=tuple(each["IPRange"] for each in pools if each.get("IPRange")),
         aux_addresses=tuple(
@@ -184,6 +185,14 @@ def create(world: World, exchange: Exchange) -> None:
     )
     identifier = create_network(world.context, asked)
     exchange.answer({"Id": identifier, "Warning": ""}, HTTPStatus.CREATED)
+
+
+def _subnet(text: str) -> str:
+    """Without the bits of a host, which Docker ignores. Raises ApiError."""
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError as error:
+        raise bad_request(f"invalid subnet {text}") from error
 
 
 def _pairs(values: Mapping[str, str] | None) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def create_container(world: World, exchange: Exchange) -> None:
     pinned = _pin(world, image)
     home = world.context.home.stack(OWN_STACK)
     internal = _internal_name(world, made.name)
-    choice = choose_networks(world.context, host, asked, made.name)
+    choice = choose_networks(world.context, host, asked, made.name, str(config.get("MacAddress") or ""))
     is_left_open = bool(config.get("OpenStdin")) and not config.get("StdinOnce")
     spec = define(
         made,

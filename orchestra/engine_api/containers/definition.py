@@ -95,7 +95,8 @@ def _define(made: Made, around: Surroundings) -> ContainerSpec:
         working_directory=config.get("WorkingDir") or "",
         user=config.get("User") or "",
         groups=tuple(map(str, host.get("GroupAdd") or ())),
-        hostname=config.get("Hostname") or made.name,
+        hostname=config.get("Hostname")
+        or ("" if "host" in (host.get("UTSMode"), host.get("NetworkMode")) else made.name),
         domainname=config.get("Domainname") or "",
         labels={str(key): str(value) for key, value in (config.get("Labels") or {}).items()},
         annotations={**(host.get("Annotations") or {}), ANNOTATION: made.render()},
@@ -239,7 +240,7 @@ def _device(device: Body) -> Device:
 def _logging(log: Body) -> Logging:
     driver, options = log.get("Type") or "json-file", log.get("Config") or {}
     if driver not in ("json-file", "local", "none"):
-        raise bad_request(f"logger: no log driver named '{driver}' is available through the API")
+        raise bad_request(f"logger: no log driver named '{driver}' is registered")
     own = Logging()
     return Logging(
         driver,

@@ -20,7 +20,7 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.stacks.exec import ExecOptions, target_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from orchestra.engine_api.exchange import Exchange
@@ -57,7 +57,8 @@ def start_execution(world: World, exchange: Exchange) -> None:
     executed.started = True
     command = " ".join(executed.options["Cmd"])
     detached = bool(asked.get("Detach"))
-    first = b"" if detached else exchange.hijack(RAW_STREAM if executed.terminal else MULTIPLEXED)
+    is_raw = bool(asked.get("Tty"))  # the client says how it reads, whatever the program has
+    first = b"" if detached else exchange.hijack(RAW_STREAM if is_raw else MULTIPLEXED)
     with _streams(executed, detached=detached) as streams:
         try:
             execution = _execute(world, found, executed, streams, asked)
@@ -65,7 +66,7 @@ def start_execution(world: World, exchange: Exchange) -> None:
             if detached:
                 raise
             text = f"{error.message}\r\n".encode()  # the answer has begun: clients show what comes in the stream
-            exchange.connection.write(text if executed.terminal else frame(STDERR, text))
+            exchange.connection.write(text if is_raw else frame(STDERR, text))
             return
         streams.close_theirs()
         executed.execution, executed.running = execution, True
@@ -75,7 +76,7 @@ def start_execution(world: World, exchange: Exchange) -> None:
             exchange.empty(HTTPStatus.OK)
             return
         try:
-            _relay(exchange, first, executed, execution, streams)
+            _relay(exchange, first, executed, execution, streams, _unframed if is_raw else frame)
         finally:
             if readable(execution.fileno(), 0.0):
                 _conclude(world, found, executed)
@@ -114,18 +115,29 @@ def _until_begun(entering: Entering) -> None:
         raise ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "the program does not get into the container")
 
 
-def _relay(exchange: Exchange, first: bytes, executed: Executed, execution: Execution, streams: _Streams) -> None:
+def _unframed(_stream: int, data: bytes) -> bytes:
+    return data
+
+
+def _relay(
+    exchange: Exchange,
+    first: bytes,
+    executed: Executed,
+    execution: Execution,
+    streams: _Streams,
+    render: Callable[[int, bytes], bytes],
+) -> None:
     takes_input = bool(executed.options.get("AttachStdin"))
     if executed.terminal:
         os.set_blocking(execution.terminal, False)
         program = ExecutedProgram(execution, {STDOUT: execution.terminal}, execution.terminal)
-        relay(exchange.connection.socket, first, program, lambda _, data: data, takes_input=takes_input)
+        relay(exchange.connection.socket, first, program, render, takes_input=takes_input)
         return
     program = ExecutedProgram(execution, dict(streams.outputs), streams.take_input())
     if not takes_input:
         program.end_input()
     try:
-        relay(exchange.connection.socket, first, program, frame, takes_input=takes_input)
+        relay(exchange.connection.socket, first, program, render, takes_input=takes_input)
     finally:
         program.close()
 

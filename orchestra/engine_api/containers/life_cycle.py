@@ -9,6 +9,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from orchestra.driver.local.details import written_size
 from orchestra.engine_api.errors import ApiError, bad_request, conflict
 from orchestra.engine_api.exchange import JSON_TYPE
 from orchestra.engine_api.filters import has_labels, parse_filters
@@ -225,13 +226,14 @@ def prune(world: World, exchange: Exchange) -> None:
     from orchestra.engine_api.world import OWN_STACK
 
     until = parse_moment("until", (filters.get("until") or [""])[0], time.time())
-    gone = []
+    gone, size = [], 0
     for each in list(world.containers_of(OWN_STACK)) if world.sees(OWN_STACK) else ():
         is_old = until is None or each.container.created_at < until
         if not each.runs and not world.is_restarting(each) and is_old and has_labels(filters, labels_of(each)):
+            size += written_size(world.context.home, each.home, each.container.name)
             remove_container(world, each, volumes=False)
             gone.append(each.id)
-    exchange.answer({"ContainersDeleted": gone or None, "SpaceReclaimed": 0})
+    exchange.answer({"ContainersDeleted": gone or None, "SpaceReclaimed": size})
 
 
 def _check(failures: Sequence[ReportedFailure]) -> None:

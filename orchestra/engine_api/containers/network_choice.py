@@ -27,15 +27,20 @@ class Choice(NamedTuple):
     networks: tuple[NetworkSpec, ...] = ()
 
 
-def choose_networks(context: Context, host: Mapping[str, Any], asked: Mapping[str, Any], name: str) -> Choice:
-    """asked: ``EndpointsConfig``. name: of the container, which others find it by. Raises ApiError."""
+def choose_networks(
+    context: Context, host: Mapping[str, Any], asked: Mapping[str, Any], name: str, mac_address: str = ""
+) -> Choice:
+    """asked: ``EndpointsConfig``. name: of the container, which others find it by. mac_address: on the first network.
+
+    Raises ApiError.
+    """
     mode = network_mode_of(host)
     if mode in ("host", "none") or mode.startswith("container:"):
         return Choice()
     # A client names the first network in the mode, and describes it by the same word, by its name or by its id.
     wanted: dict[str, Mapping[str, Any]] = {}
     specs: dict[str, NetworkSpec] = {}
-    for word, settings in ({mode: {}} | dict(asked)).items():
+    for word, settings in ({mode: {"MacAddress": mac_address}} | dict(asked)).items():
         spec = find_spec(context, BRIDGE if word == "default" else word)
         specs[spec.name] = spec
         wanted[spec.name] = {**wanted.get(spec.name, {}), **(settings or {})}

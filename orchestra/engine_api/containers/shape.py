@@ -103,12 +103,25 @@ def details(world: World, found: Found) -> dict[str, Any]:
     config["Labels"] = labels_of(found)
     config |= {key: config.get(key, False) for key in ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce")}
     if made is not None:
-        kept = ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce", "Volumes", "Domainname", "User", "OnBuild")
+        kept = (
+            "AttachStdin",
+            "AttachStdout",
+            "AttachStderr",
+            "StdinOnce",
+            "Volumes",
+            "Domainname",
+            "User",
+            "Healthcheck",
+        )
         config |= {key: made.config[key] for key in kept if made.config.get(key) is not None}
         config["Image"] = made.image
+        config["Env"] += [word for word in made.config.get("Env") or () if "=" not in word]
         if made.config.get("Hostname"):
             config["Hostname"] = made.config["Hostname"]
         shown["HostConfig"] = {**HOST_CONFIG, **{k: v for k, v in made.host_config.items() if v is not None}}
+        if not (shown["HostConfig"]["LogConfig"] or {}).get("Type"):
+            shown["HostConfig"]["LogConfig"] = {**HOST_CONFIG["LogConfig"], **(shown["HostConfig"]["LogConfig"] or {})}
+            shown["HostConfig"]["LogConfig"]["Type"] = HOST_CONFIG["LogConfig"]["Type"]
         if shown["HostConfig"]["NetworkMode"] in ("", "default"):
             shown["HostConfig"]["NetworkMode"] = "bridge"
     else:
@@ -140,7 +153,7 @@ def _networks(world: World, found: Found, settings: Mapping[str, Any]) -> dict[s
     for name, endpoint in settings["Networks"].items():
         identifier = network_id(world.context.home, name)
         networks[name] = {
-            "IPAMConfig": None,
+            "IPAMConfig": _fixed_addresses(found, name),
             "Links": None,
             "Aliases": [alias for alias in endpoint["DNSNames"] if alias != found.name],
             "DriverOpts": None,
@@ -169,6 +182,19 @@ def _networks(world: World, found: Found, settings: Mapping[str, Any]) -> dict[s
         "MacAddress": first.get("MacAddress", ""),
         "Networks": networks,
     }
+
+
+def _fixed_addresses(found: Found, network: str) -> dict[str, Any] | None:
+    endpoints = found.spec.endpoints if found.spec else ()
+    endpoint = next((each for each in endpoints if each.network == network), None)
+    if endpoint is None:
+        return None
+    addresses = {
+        "IPv4Address": endpoint.ipv4_address,
+        "IPv6Address": endpoint.ipv6_address,
+        "LinkLocalIPs": list(endpoint.link_local_addresses),
+    }
+    return {key: value for key, value in addresses.items() if value} or None
 
 
 def _mode(found: Found) -> str:

@@ -71,7 +71,9 @@ def _read_spec(request: Request) -> BuildSpec:
         labels=_object(query, "labels"),
         network=None if query.get("networkmode", "default") in ("", "default", "bridge") else query["networkmode"],
         shm_size=request.number("shmsize") or None,
-        extra_hosts=tuple(_host(text) for text in (query.get("extrahosts") or "").split(",") if text),
+        extra_hosts=tuple(
+            _host(text) for words in request.queries.get("extrahosts", ()) for text in words.split(",") if text
+        ),
         ulimits=tuple(Ulimit(each["Name"], each["Soft"], each["Hard"]) for each in _list(query, "ulimits")),
         platforms=(query["platform"],) if query.get("platform") else (),
         pull=request.flag("pull"),
