@@ -36,7 +36,8 @@ LARGEST_MODE = 0o7777
 LARGEST_ID = (1 << 32) - 2
 
 # As the kernel reads numbers: 0x and a leading 0 change the base, one letter is a power of 1024 (memparse()).
-_NUMBER = regex(r"(?:0[xX][0-9a-fA-F]+|[0-9]+)[kKmMgGtTpPeE]?")
+UNITS = "kmgtpe"
+_NUMBER = regex(r"(0[xX][0-9a-fA-F]+|[0-9]+)([kKmMgGtTpPeE]?)")
 _PERCENT = regex(r"[0-9]{1,4}%")
 
 
@@ -79,6 +80,16 @@ def parse_tmpfs_size(value: str) -> str:
     if size < 0:
         raise ValueError("a size cannot be negative")
     return str(size)
+
+
+def size_in_bytes(size: str) -> int | None:
+    """Of a size that ``parse_tmpfs_size`` has returned; None for a share of the memory."""
+    number = _NUMBER.fullmatch(size)
+    if number is None:
+        return None
+    digits, unit = number.groups()
+    base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
+    return int(digits, base) << 10 * (UNITS.index(unit.lower()) + 1 if unit else 0)
 
 
 def _mode(value: str) -> str:

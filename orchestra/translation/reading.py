@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.compose.nodes import Path  # noqa: TC001 - the hints of a named tuple are evaluated
+from orchestra.compose.tmpfs import parse_tmpfs_options, size_in_bytes
+from orchestra.named_tuple import NamedTuple
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestra.translation.ledger import Given
 
@@ -56,3 +60,31 @@ def published_number(port: Given, among: str) -> int | None:
     if not published.isdecimal():
         port.approximate("published", among)
     return int(published.partition("-")[0])
+
+
+class Tmpfs(NamedTuple):
+    """One of ``tmpfs:``. path: its place in the file. size: in bytes. others: options that say something else."""
+
+    path: Path
+    target: str
+    size: int | None
+    mode: int | None
+    others: tuple[str, ...]
+
+
+def read_tmpfs(service: Given) -> Iterator[Tmpfs]:
+    for index, text in enumerate(service.peek("tmpfs")):
+        path = (*service.path, "tmpfs", index)
+        service.ledger.use(path)
+        target, _, options = text.partition(":")
+        parsed = parse_tmpfs_options(options)
+        size, mode, others = None, None, ["ro"] if parsed.read_only else []
+        for word in parsed.words:
+            key, _, value = word.partition("=")
+            if key == "size" and (known := size_in_bytes(value)) is not None:
+                size = known
+            elif key == "mode":
+                mode = int(value, 8)
+            elif word not in ("nosuid", "nodev"):
+                others.append(word)
+        yield Tmpfs(path, target, size, mode, tuple(others))

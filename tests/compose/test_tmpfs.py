@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.compose.tmpfs import parse_tmpfs_options
+from orchestra.compose.tmpfs import parse_tmpfs_options, size_in_bytes
 from orchestra.model.mount import TmpfsMount
 from tests.compose.test_loading import only
 
@@ -82,3 +82,8 @@ def test_every_refused_option_is_reported_with_its_place(folder):
 def test_the_long_syntax(folder, said, words):
     text = f"services: {{a: {{image: x, volumes: [{{type: tmpfs, target: /t, tmpfs: {said}}}]}}}}\n"
     assert only(folder.load(text), "a").mounts == (TmpfsMount("/t", options=words),)
+
+
+def test_sizes_count_as_the_kernel_counts_them():
+    sizes = ["64m", "2G", "0x10", "0x1e", "010", "5", "0", "50%"]
+    assert [size_in_bytes(size) for size in sizes] == [64 << 20, 2 << 30, 16, 30, 8, 5, 0, None]

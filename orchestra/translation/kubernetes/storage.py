@@ -10,6 +10,7 @@ from orchestra.translation.kubernetes.cluster import patched
 from orchestra.translation.kubernetes.files import KINDS, data_key
 from orchestra.translation.kubernetes.names import label
 from orchestra.translation.plain import full
+from orchestra.translation.reading import read_tmpfs
 from orchestra.translation.source import BINDS
 from orchestra.units import parse_bytes
 
@@ -68,11 +69,16 @@ def mounts(service: Given, cluster: Cluster) -> Mounts:
     for kind in ("configs", "secrets"):
         for entry in service.each(kind):
             _file(kind, entry, cluster, found)
-    for index, text in enumerate(service.peek("tmpfs")):
-        _tmpfs(service, index, text, found)
+    for index, mount in enumerate(read_tmpfs(service)):
+        if mount.mode is not None:
+            service.ledger.approximate(mount.path, f"mode={mount.mode:o} cannot be said of a volume in memory")
+        for option in mount.others:
+            service.ledger.approximate(mount.path, f"{option} cannot be said of a volume in memory")
+        name = f"tmpfs-{index}"
+        found.add({"name": name, **_memory(mount.size)}, {"name": name, "mountPath": mount.target})
     size = service.take("shm_size")
     if size:
-        found.add({"name": "shm", **_memory(str(int(size)))}, {"name": "shm", "mountPath": "/dev/shm"})
+        found.add({"name": "shm", **_memory(int(size))}, {"name": "shm", "mountPath": "/dev/shm"})
     return found
 
 
@@ -96,7 +102,7 @@ def _volume(entry: Given, cluster: Cluster, found: Mounts) -> None:
         case "tmpfs":
             options = entry.below("tmpfs")
             size = options.take("size") if options else None
-            volume = _memory(None if size is None else str(size))
+            volume = _memory(None if size is None else int(parse_bytes(str(size))))
         case "bind" if (BINDS, source) in cluster.files:
             entry.ledger.approximate(entry.path, "is a copy of the file as it is now, which cannot be written to")
             name = cluster.files[BINDS, source]
@@ -145,20 +151,5 @@ def _file(kind: str, entry: Given, cluster: Cluster, found: Mounts) -> None:
     found.add(volume, mount)
 
 
-def _tmpfs(service: Given, index: int, text: str, found: Mounts) -> None:
-    target, _, options = text.partition(":")
-    path = (*service.path, "tmpfs", index)
-    service.ledger.use(path)
-    limit = None
-    for option in filter(None, options.split(",")):
-        key, _, value = option.partition("=")
-        if key == "size" and not value.endswith("%"):
-            limit = value
-        elif option not in ("rw", "nosuid", "nodev"):
-            service.ledger.approximate(path, f"{option} cannot be said of a volume in memory")
-    name = f"tmpfs-{index}"
-    found.add({"name": name, **_memory(limit)}, {"name": name, "mountPath": target})
-
-
-def _memory(size: str | None) -> Object:
-    return {"emptyDir": full(medium="Memory", sizeLimit=str(int(parse_bytes(size))) if size else None)}
+def _memory(size: int | None) -> Object:
+    return {"emptyDir": full(medium="Memory", sizeLimit=str(size) if size else None)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.translation.plain import full, plain
+from orchestra.translation.reading import read_tmpfs
 from orchestra.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -17,20 +18,11 @@ _INSTEAD = "use a named volume for data, and a config for a file"
 
 def volumes(service: Given) -> list[Object]:
     found = [made for made in map(_volume, service.each("volumes")) if made]
-    for index, text in enumerate(service.peek("tmpfs")):
-        target, _, options = text.partition(":")
-        path = (*service.path, "tmpfs", index)
-        service.ledger.use(path)
-        tmpfs: Object = {}
-        for option in filter(None, options.split(",")):
-            key, _, value = option.partition("=")
-            if key == "size" and not value.endswith("%"):
-                tmpfs["size"] = int(parse_bytes(value))
-            elif key == "mode":
-                tmpfs["mode"] = int(value, 8)
-            elif option not in ("rw", "nosuid", "nodev", "noexec"):
-                service.ledger.approximate(path, f"{option} cannot be said in Swarm")
-        found.append({"type": "tmpfs", "target": target, **full(tmpfs=tmpfs)})
+    for mount in read_tmpfs(service):
+        for option in mount.others:
+            if option != "noexec":  # as Swarm mounts them
+                service.ledger.approximate(mount.path, f"{option} cannot be said in Swarm")
+        found.append({"type": "tmpfs", "target": mount.target, **full(tmpfs=full(size=mount.size, mode=mount.mode))})
     return found
 
 
