@@ -78,9 +78,12 @@ def _ranges(text: str, uid: int, name: str) -> Iterator[tuple[int, int]]:
 
 
 def _map(own: int, ranges: Iterator[tuple[int, int]]) -> Map:
+    """A range that overlaps an earlier one is left out, since the kernel refuses such a map."""
     rows: Map = [{"containerID": 0, "hostID": own, "size": 1}]
     following = 1
     for first, count in ranges:
+        if any(first < row["hostID"] + row["size"] and row["hostID"] < first + count for row in rows):
+            continue
         rows.append({"containerID": following, "hostID": first, "size": count})
         following += count
     return rows

@@ -8,13 +8,12 @@ stay published while a supervisor is away, and the next one asks for the sockets
 from __future__ import annotations
 
 import contextlib
-import json
 import selectors
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestra.linux import unix_socket
+from orchestra.rootless import socket_message
 from orchestra.rootless.datagrams import Datagrams
 from orchestra.rootless.streams import Streams
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
     Relay = Streams | Datagrams
 
-MESSAGE_MAX = 1 << 20
-MOST_PORTS = 250
-"""Of one stack: the kernel passes no more descriptors at once (unix(7), SCM_MAX_FD is 253)."""
 TURN = 5.0
 """Seconds between two looks for datagrams' clients that have fallen silent."""
 
@@ -81,21 +77,15 @@ class Relays:
                 self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:
-        data, fds = unix_socket.receive(connection, MESSAGE_MAX, MOST_PORTS)
-        sockets = [socket.socket(fileno=fd) for fd in fds]
-        while data and not data.endswith(b"\n"):
-            data += (more := connection.recv(MESSAGE_MAX))
-            if not more:
-                return
-        if not data:
-            return
-        message: dict[str, Any] = json.loads(data)
+        try:
+            message, sockets = socket_message.receive(connection)
+        except ConnectionResetError:
+            return  # the supervisor was killed
         if message["op"] == "publish":
             self._publish(message["stack"], message["targets"], sockets)
-            connection.sendall(b"{}\n")
+            socket_message.send(connection, {})
         else:
-            held = [relay.socket.fileno() for relay in self._stacks.get(message["stack"], ())]
-            unix_socket.send(connection, json.dumps({"held": len(held)}).encode() + b"\n", held)
+            socket_message.send(connection, {}, [relay.socket for relay in self._stacks.get(message["stack"], ())])
 
     def _publish(self, stack: str, targets: Sequence[Sequence[Sequence[Any]]], sockets: list[socket.socket]) -> None:
         """targets: address and port of every container that the socket of the same place leads to."""

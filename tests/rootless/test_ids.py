@@ -38,6 +38,11 @@ def test_without_ranges_of_both_kinds_there_is_root_alone(files):
     assert found.are_alone
 
 
+def test_ranges_that_overlap_are_left_out(files):
+    files("plain:100000:10\nplain:100009:5\nplain:100000:10\nplain:990:20\nplain:200000:1", "plain:200000:30")
+    assert rows(ids.find_ids(1000, 1001, "plain").users) == [(0, 1000, 1), (1, 100000, 10), (11, 200000, 1)]
+
+
 def test_files_that_are_missing_have_no_ranges(monkeypatch, tmp_path):
     monkeypatch.setattr(ids, "SUBORDINATE_USERS", str(tmp_path / "none"))
     monkeypatch.setattr(ids, "SUBORDINATE_GROUPS", str(tmp_path / "none"))

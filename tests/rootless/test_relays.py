@@ -10,7 +10,7 @@ import pytest
 
 from orchestra.home import Home
 from orchestra.linux import unix_socket
-from orchestra.rootless import datagrams, publishing, relays
+from orchestra.rootless import datagrams, publishing, relays, socket_message
 from orchestra.rootless.places import relay_socket
 from tests.ports import free_port
 
@@ -149,3 +149,22 @@ def test_what_a_stack_does_not_name_any_more_is_closed_and_the_rest_can_be_taken
     with held:
         assert held.getsockname() == kept
     assert publishing.held(home, "other") == []
+
+
+def test_any_number_of_ports_can_be_handed_over_and_taken_back(home):
+    """More than the kernel passes at once."""
+    count = 2 * socket_message.AT_ONCE + 1
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for number, each in enumerate(sockets):
+        each.bind((f"127.9.{number // 250}.{number % 250 + 1}", 0))
+    publishing.publish(home, "s", [(each, []) for each in sockets])
+    held = publishing.held(home, "s")
+    assert [each.getsockname() for each in held] == [each.getsockname() for each in sockets]
+    for each in (*sockets, *held):
+        each.close()
+
+
+def test_a_message_that_is_cut_off_is_no_message(home):
+    with unix_socket.connect(relay_socket(home.rootless)) as connection:
+        connection.sendall(b"\5\0\0\0\1\0\0\0{}")
+    assert publishing.held(home, "s") == []

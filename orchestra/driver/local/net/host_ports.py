@@ -8,9 +8,8 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import lease_file
 from orchestra.driver.local.net.ports import ANY, ANY_IPV6, TYPES, HostPort
 from orchestra.driver.local.net.projection import publications_of
-from orchestra.errors import FatalError, TemporaryError
+from orchestra.errors import TemporaryError
 from orchestra.rootless import publishing
-from orchestra.rootless.relays import MOST_PORTS
 
 if TYPE_CHECKING:
     import socket
@@ -33,9 +32,6 @@ def lead_ports(home: Home, stack: str, sockets: Mapping[HostPort, socket.socket]
             key = (each.protocol, each.host_ip or anywhere, each.host_port)
             found.setdefault(key, []).append((each.address, each.port))
     ports = [(sockets[key], targets) for key, targets in found.items() if key in sockets]
-    if len(ports) > MOST_PORTS:
-        most = f"without root, a stack can publish {MOST_PORTS} ports"
-        raise FatalError(f"stack {stack} publishes {len(ports)} ports: {most}", hint="publish fewer, or run it as root")
     try:
         publishing.publish(home, stack, ports)
     except OSError as error:
