@@ -92,7 +92,7 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 # the programs that are missing, as far as the distribution has them; other users are told. Nothing is ever removed for them.
 PACKAGES := nft=nftables ip=iproute2
 TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd strace=strace docker-registry=docker-registry skopeo=skopeo \
-  openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap pasta=passt podman=podman \
+  openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap pasta=passt slirp4netns=slirp4netns podman=podman \
   buildah=buildah man=man-db mandoc=mandoc zsh=zsh fish=fish
 packages: WANTED := $(PACKAGES)
 test-packages: WANTED := $(TEST_PACKAGES)

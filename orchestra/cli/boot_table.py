@@ -5,14 +5,16 @@ from __future__ import annotations
 from orchestra.cli.syntax import Command
 from orchestra.command_line.option import FLAG, Option
 
+OF_USER = Option("user", ("--user",), FLAG, "Use your own systemd, as is done anyway without root")
+
 BOOT_COMMANDS = (
     Command(
         "enable",
         "enable",
         "Have systemd bring the stack back at boot",
-        (Option("now", ("--now",), FLAG, "Also start the unit, after up -d if the stack is down"),),
+        (Option("now", ("--now",), FLAG, "Also start the unit, after up -d if the stack is down"), OF_USER),
     ),
-    Command("disable", "disable", "Do not bring the stack back at boot; leave it as it is"),
+    Command("disable", "disable", "Do not bring the stack back at boot; leave it as it is", (OF_USER,)),
     Command(
         "recover",
         "recover",

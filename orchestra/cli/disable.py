@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.stacks.boot.enable import disable
+from orchestra.stacks.boot.enable import choose_units, disable
 from orchestra.stacks.boot.unit import unit_name
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    stack = disable(invocation.context)
+    context = invocation.context
+    stack = disable(context, choose_units(context, of_user=invocation.values["user"]))
     print("the stack is not enabled" if stack is None else f"{unit_name(stack)} is removed; the stack stays as it is")
     return 0

@@ -46,9 +46,9 @@ def bring_down(invocation: Invocation, options: DownOptions) -> int:
 
 
 def _tell_of_unit(context: Context, stack: str) -> None:
-    from orchestra.stacks.boot.unit import HOME, enabled_stacks
+    from orchestra.stacks.boot.unit import is_enabled
 
-    if stack in enabled_stacks(context.environment.get(HOME)):
+    if is_enabled(stack, context.units):
         print(
             f"note: stack {stack} is enabled, and down: it is not started at boot until orchestra up has brought it "
             "up again; orchestra disable removes its unit",

@@ -256,21 +256,22 @@ def _run_one_off(invocation: Invocation) -> int:
 
 
 def _enable(invocation: Invocation) -> int:
-    from orchestra.stacks.boot.enable import check_enable
-    from orchestra.stacks.boot.unit import render, unit_path
+    from orchestra.stacks.boot.enable import check_enable, choose_units
+    from orchestra.stacks.boot.unit import render
 
-    unit = check_enable(invocation.context)
-    print(visible(f"write {unit_path(unit.stack)}\n"))
-    print(render(unit), end="")
+    units = choose_units(invocation.context, of_user=invocation.values["user"])
+    unit = check_enable(invocation.context, units)
+    print(visible(f"write {units.path(unit.stack)}\n"))
+    print(render(unit, units.target), end="")
     return 0
 
 
 def _disable(invocation: Invocation) -> int:
-    from orchestra.stacks.boot.enable import find_enabled
-    from orchestra.stacks.boot.unit import unit_path
+    from orchestra.stacks.boot.enable import choose_units, find_enabled
 
-    stack = find_enabled(invocation.context)
-    print("nothing to do" if stack is None else visible(f"remove {unit_path(stack)}"))
+    units = choose_units(invocation.context, of_user=invocation.values["user"])
+    stack = find_enabled(invocation.context, units)
+    print("nothing to do" if stack is None else visible(f"remove {units.path(stack)}"))
     return 0
 
 

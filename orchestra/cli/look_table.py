@@ -115,6 +115,7 @@ LOOK_COMMANDS = (
         "List stacks",
         (
             Option("all", ("-a", "--all"), FLAG, "Include stacks without running containers"),
+            Option("all_users", ("--all-users",), FLAG, "Include the stacks of other users, for root"),
             Option("filters", ("--filter",), LIST, "Only stacks with this property", metavar="name=PATTERN"),
             _FORMAT,
             Option("quiet", ("-q", "--quiet"), FLAG, "Show only names"),

@@ -8,7 +8,7 @@ from orchestra.cli.render.columns import output_width
 from orchestra.cli.render.template import check_format, render_rows
 from orchestra.cli.warnings import tell_of_root, warn_of_damage
 from orchestra.record import replace
-from orchestra.stacks.ls import ls
+from orchestra.stacks.ls import ls, ls_of_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from orchestra.stacks.ls import StackRow
 
 LIVING = frozenset({"running", "paused", "restarting"})
-HEADER = {"Name": "NAME", "Status": "STATUS", "ConfigFiles": "CONFIG FILES"}
-AT_BOOT = {"Name": "NAME", "Status": "STATUS", "AtBoot": "AT BOOT", "ConfigFiles": "CONFIG FILES"}
-"""The columns where a stack is enabled."""
+HEADER = {"User": "USER", "Name": "NAME", "Status": "STATUS", "AtBoot": "AT BOOT", "ConfigFiles": "CONFIG FILES"}
 
 
 def run(invocation: Invocation) -> int:
     context = invocation.context
     check_format(invocation.values["format"])
-    stacks = ls(context, invocation.values["filters"])
+    filters = invocation.values["filters"]
+    stacks, unread = ls_of_all(context, filters) if invocation.values["all_users"] else (ls(context, filters), [])
+    for user in unread:
+        print(f"warning: the stacks of user {user} could not be read", file=sys.stderr)
     for stack in stacks:
         warn_of_damage(stack.damage)
-    if not stacks and not invocation.values["filters"]:
+    if not stacks and not filters:
         tell_of_root(invocation, context)
     living = [_of_living(stack) for stack in stacks if not LIVING.isdisjoint(stack.states)]
     shown = stacks if invocation.values["all"] else living
@@ -43,9 +44,11 @@ def run(invocation: Invocation) -> int:
 def render(stacks: Sequence[StackRow], values: dict[str, Any], width: int | None = None) -> str:
     if values["quiet"]:
         return "".join(f"{stack.name}\n" for stack in stacks)
-    header = AT_BOOT if any(stack.enabled for stack in stacks) else HEADER
+    absent = {"User": not any(stack.user for stack in stacks), "AtBoot": not any(stack.enabled for stack in stacks)}
+    header = {column: title for column, title in HEADER.items() if not absent.get(column)}
     cells = [
         {
+            "User": stack.user,
             "Name": stack.name,
             "Status": _status(stack),
             "AtBoot": "enabled" if stack.enabled else "",

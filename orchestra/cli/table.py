@@ -376,6 +376,22 @@ COMMANDS = (
     ),
     API,
     Command(
+        "unshare",
+        "unshare",
+        "Run a command in the namespaces of your containers",
+        (),
+        (
+            Argument(
+                "command",
+                "[COMMAND]...",
+                "Command with its arguments (default: a shell)",
+                many=True,
+                rest=True,
+                optional=True,
+            ),
+        ),
+    ),
+    Command(
         "help",
         "help",
         "Show help for a command",

@@ -33,6 +33,8 @@ MESSAGE_MAX = 1 << 16
 _CREDENTIALS = struct.Struct("3i")
 ALONE = "containers have no user but root, since {}: what images give to other users belongs to root"
 
+_held: list[int] = []
+
 
 def enter(home: Home) -> None:
     """Join the namespaces of the home; they are made if there are none.
@@ -99,7 +101,14 @@ def _locked(path: str) -> Iterator[None]:
 
 def _hold(places: Places) -> None:
     """Keep the keeper for as long as this process lives: the descriptor is never closed."""
-    fcntl.flock(os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), fcntl.LOCK_SH)
+    lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    _held[:] = [lock]
+
+
+def hold_over_exec() -> None:
+    """After ``enter``: keep the keeper for as long as the program that this process becomes, and what it starts."""
+    os.set_inheritable(_held[0], True)
 
 
 def _join_living(home: Home, places: Places) -> bool:
@@ -147,7 +156,8 @@ def _start(places: Places, *, fresh: bool = True) -> process.Process:
     """Start a keeper, which makes the namespaces unless this process is in them already. Raises OSError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
-    order = json.dumps({"directory": places.directory, "stacks": places.stacks, "fresh": fresh})
+    uid = int(os.environ.get(OWNER, os.getuid()))
+    order = json.dumps({"directory": places.directory, "stacks": places.stacks, "uid": uid, "fresh": fresh})
     private_files.make_directories(places.directory)
     high = fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, 10)
     try:

@@ -24,24 +24,28 @@ from orchestra.linux.network.namespace import OWN, is_pinned
 from orchestra.linux.network.netlink import Netlink, set_up
 from orchestra.linux.own_thread import in_own_thread
 from orchestra.linux.readiness import readable
-from orchestra.rootless import groups, pasta
+from orchestra.linux.systemd.lingering import lingers, remedy
+from orchestra.rootless import groups, way_out
 from orchestra.rootless.entry import CHANNEL
 from orchestra.rootless.places import keeper_file, network_of, relay_socket, store_keeper
 from orchestra.rootless.relays import Relays
 
 NO_LIMITS = "containers have no limits of memory, processors and processes, and cannot be paused: {}"
+ENDS_WITH_SESSION = "containers end with this user's last session; they outlive it after: {}"
 GONE = IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF
 
 
-def keep(directory: str, stacks: str, *, fresh: bool) -> None:
-    """directory: ``Home.rootless``; stacks: ``Home.stacks_run``; fresh: make the namespaces first."""
+def keep(directory: str, stacks: str, uid: int, *, fresh: bool) -> None:
+    """directory: ``Home.rootless``; stacks: ``Home.stacks_run``; uid: the user's, as known outside; fresh: make the
+    namespaces first.
+    """
     process.set_name("orchestra-keeper")
     channel = socket.socket(fileno=CHANNEL)
     os.set_inheritable(CHANNEL, False)
     try:
         if fresh:
             _be_born(channel)
-        lacking = _make_network(directory)
+        lacking = [*_find_group(directory, uid), *_make_network(directory)]
         relays = Relays(unix_socket.listen(relay_socket(directory)))
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -88,7 +92,14 @@ def _make_network(directory: str) -> list[str]:
     if not is_pinned(path):
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         in_own_thread(lambda: _pin_fresh(path))
-    return [*pasta.connect(directory, path), *([NO_LIMITS.format(lack)] if (lack := groups.lack()) else [])]
+    return way_out.connect(directory, path)
+
+
+def _find_group(directory: str, uid: int) -> list[str]:
+    """Go to a control group that is the user's own. Returns sentences about what is missing."""
+    if lack := groups.establish(directory, uid):
+        return [NO_LIMITS.format(lack)]
+    return [] if lingers(uid) or not groups.is_a_scope(directory) else [ENDS_WITH_SESSION.format(remedy(uid))]
 
 
 def _pin_fresh(path: str) -> None:
@@ -128,8 +139,8 @@ def _await_end(directory: str, stacks: str) -> None:
                 break
             fcntl.flock(lock, fcntl.LOCK_UN)
             _await_change(changes)
-    for path in (keeper_file(directory), relay_socket(directory)):
+    for path in (keeper_file(directory), relay_socket(directory), groups.group_file(directory)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-    pasta.disconnect(directory)
+    way_out.disconnect(directory)
     os._exit(0)

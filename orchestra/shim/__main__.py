@@ -1,6 +1,7 @@
 """Start of the fork server: ``python -I -S .../orchestra/shim/__main__.py JSON``, by ``orchestra.shim.launch``.
 
-JSON is {"run": the stack's directory, "supervisor": [file of Python, argument...], "paths": where that finds modules}.
+JSON is {"run": the stack's directory, "supervisor": [file of Python, argument...], "paths": where that finds modules,
+"rootless": ``Home.rootless``, empty for root}.
 Descriptor 3 is the lock, held for as long as this process lives; descriptor 4 is written to when clients can connect,
 and descriptor 5 is the lock of launchers, held until then: the next launcher finds this process listening, even if the
 one that started it has been killed. Standard output and error are the stack's log.
@@ -42,6 +43,14 @@ def main() -> None:
     process.become_subreaper()
     oom_score.lower()
     order = json.loads(sys.argv[1])
+    if order["rootless"]:
+        from orchestra.home import OWNER
+        from orchestra.rootless import groups
+
+        try:
+            groups.enter(order["rootless"], int(os.environ[OWNER]))
+        except OSError as error:
+            print(f"containers have no limits: {error}", file=sys.stderr, flush=True)
     try:
         listener = unix_socket.listen(f"{order['run']}/fork.sock")
         supervisor = Supervisor(order["supervisor"], [*order["paths"], root], f"{order['run']}/control.sock")

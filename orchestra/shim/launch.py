@@ -10,7 +10,7 @@ import sys
 
 from orchestra.container import wire
 from orchestra.errors import TemporaryError
-from orchestra.home import is_rootless
+from orchestra.home import find_home, is_rootless
 from orchestra.linux import private_files, unix_socket
 from orchestra.linux.mounts import mount_tree
 from orchestra.shim.__main__ import LAUNCH_FD, LOCK_FD, READY_FD
@@ -111,7 +111,9 @@ def _take(lock: int, stack_home: StackHome) -> bool:
 
 
 def _start(stack_home: StackHome, supervisor_argv: list[str], lock: int, launching: int) -> None:
-    order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv, "paths": _paths()})
+    rootless = find_home(os.environ, os.getuid()).rootless if is_rootless(os.environ) else ""
+    paths = _paths()
+    order = json.dumps({"run": stack_home.run, "supervisor": supervisor_argv, "paths": paths, "rootless": rootless})
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     reader, writer = os.pipe2(os.O_CLOEXEC)
     # Above their final numbers, so that no dup2 overwrites what the next one needs.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestra.driver import Part
     from orchestra.home import Home
     from orchestra.model.project import Project
+    from orchestra.stacks.boot.unit import Units
 
 
 class Context(Record):
@@ -70,11 +71,12 @@ class Context(Record):
 
             enter(self.home)
 
-    def need_root(self) -> None:
-        """Raise EnvironmentLack for a user other than root, for what concerns the machine and not a home."""
-        if DRIVERS[self.driver].needs_root and self.user != 0:
-            hint = "run it with sudo; recover and down work without root"
-            raise EnvironmentLack("units of systemd need root", hint=hint)
+    @property
+    def units(self) -> Units:
+        """Where systemd has the units of the home."""
+        from orchestra.stacks.boot.unit import find_units
+
+        return find_units(self.environment, self.user)
 
     @property
     def hides_root(self) -> bool:

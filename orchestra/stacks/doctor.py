@@ -20,11 +20,11 @@ def examine(context: Context) -> list[Fact]:
     """Check everything that stacks need. Without root, in the namespaces of the home."""
     if os.geteuid() == 0 and not is_rootless(os.environ):
         return list(doctor.examine(context.home))
-    from orchestra.driver.local.rootless_doctor import examine_rootless
+    from orchestra.driver.local.rootless_doctor import examine_controllers, examine_rootless
 
     facts = list(examine_rootless())
     try:
         context.need_privileges()
     except EnvironmentLack as error:
         return [*facts, Fact("containers without root", State.LACKING, error.message, "no stack can run", error.hint)]
-    return [*facts, *doctor.examine(context.home)]
+    return [*facts, *examine_controllers(context.home), *doctor.examine(context.home)]

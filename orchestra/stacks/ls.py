@@ -7,15 +7,17 @@ import os
 import re
 from collections import Counter
 
-from orchestra.errors import UserError
-from orchestra.record import Record
-from orchestra.stacks.boot.unit import HOME, enabled_stacks, load, program_of
+from orchestra.errors import EnvironmentLack, UserError
+from orchestra.home import OWNER
+from orchestra.record import Record, replace
+from orchestra.stacks.boot.unit import enabled_stacks, load, program_of
 from orchestra.stacks.containers import damage_of, look_at_containers
 from orchestra.stacks.permission import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from orchestra.home import Home, StackHome
     from orchestra.stacks.context import Context
@@ -25,14 +27,16 @@ class StackRow(Record):
     """states: states of its containers, such as ``running``, with their numbers. damage: files that cannot be read.
 
     enabled: it comes back at boot. lost_program: the program that should bring it back and does not exist; else empty.
+    user: whose stack it is, if those of other users are shown too.
     """
 
     name: str
     states: Mapping[str, int]
     files: tuple[str, ...]
-    damage: list[str]
+    damage: Sequence[str]
     enabled: bool = False
     lost_program: str = ""
+    user: str = ""
 
 
 def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
@@ -41,13 +45,45 @@ def ls(context: Context, filters: Sequence[str] = ()) -> list[StackRow]:
     """
     patterns = [_pattern(text) for text in filters]
     with reading("stacks"):
-        enabled = enabled_stacks(context.environment.get(HOME))
+        enabled = enabled_stacks(context.units)
         names = sorted(enabled.union(find_stacks(context.home)))
         return [
             _look(context, name, enabled=name in enabled)
             for name in names
             if not patterns or any(pattern.search(name) for pattern in patterns)
         ]
+
+
+def ls_of_all(context: Context, filters: Sequence[str] = ()) -> tuple[list[StackRow], list[str]]:
+    """The same of root and of every user: sorted by user, root first. Also the users whose home could not be read.
+
+    Raises EnvironmentLack unless the caller is root.
+    """
+    from orchestra.stacks.other_users import ask_as, find_user_homes
+
+    if context.user != 0:
+        raise EnvironmentLack("only root may look into the homes of other users", hint="run it with sudo")
+    rows, unread = [replace(row, user="root") for row in ls(context, filters)], []
+    for user in find_user_homes():
+        theirs = replace(context, home=user.home, environment=user.environment)
+
+        def question(theirs: Context = theirs, uid: int = user.uid) -> list[Any]:
+            os.environ[OWNER] = str(uid)
+            return [
+                [row.name, row.states, row.files, row.damage, row.enabled, row.lost_program]
+                for row in ls(theirs, filters)
+            ]
+
+        answer = ask_as(user, question)
+        if answer is None:
+            unread.append(user.user)
+        else:
+            rows += [replace(StackRow(*map(_frozen, row)), user=user.user) for row in answer]
+    return rows, unread
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def find_stacks(home: Home) -> list[str]:
@@ -71,7 +107,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 def _look(context: Context, name: str, *, enabled: bool) -> StackRow:
     there = look_at_containers(context, name)
     states = Counter(container.state for container in there)
-    program = program_of(load(name)) if enabled else ""
+    program = program_of(load(name, context.units)) if enabled else ""
     lost = "" if os.path.exists(program) else program
     return StackRow(name, states, _config_files(context.home.stack(name)), damage_of(there), enabled, lost)
 

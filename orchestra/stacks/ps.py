@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestra.errors import UserError
 from orchestra.record import Record
-from orchestra.stacks.boot.unit import HOME, is_enabled
+from orchestra.stacks.boot.unit import is_enabled
 from orchestra.stacks.containers import ContainerRow, Seen, find_stack, ignore, look_at_containers, survey
 from orchestra.stacks.following.find import refused_edit
 from orchestra.stacks.paused_updates import paused_updates
@@ -64,7 +64,7 @@ def ps(context: Context, options: PsOptions, tell: Callable[[Seen], None] = igno
 
     rows = [each for each in there if each.state in states and is_wanted(each)]
     refused, paused = refused_edit(context, known.stack), paused_updates(context.home.stack(known.stack))
-    return PsResult(known.stack, rows, refused, paused, is_enabled(known.stack, context.environment.get(HOME)))
+    return PsResult(known.stack, rows, refused, paused, is_enabled(known.stack, context.units))
 
 
 def chosen_states(options: PsOptions) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from orchestra.model.observation import ObserveResult
 from orchestra.model.request import ObserveRequest
 from orchestra.plan.standing import ServiceStanding, StackStanding, Verdict, standing
 from orchestra.record import Record, replace
-from orchestra.stacks.boot.unit import HOME, is_enabled
+from orchestra.stacks.boot.unit import is_enabled
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.following.find import following_of
 
@@ -46,7 +46,7 @@ def status(context: Context) -> StatusResult:
 
         seen = look_as_it_is(context.home, stack, context.driver)
     found = standing(seen.desired, replace(seen.observed, failures=seen.failures), time.time())
-    result = StatusResult(stack, found, supervised, enabled=is_enabled(stack, context.environment.get(HOME)))
+    result = StatusResult(stack, found, supervised, enabled=is_enabled(stack, context.units))
     if following is None:
         return result
     return replace(result, followed=following.follow.at, edit=following.edit)

@@ -39,6 +39,8 @@ NOT_RUN = {
     "watch": "Ctrl-C",
     "watch --no-up web": "Ctrl-C",
     "wait --down-project tests": "a service that ends",
+    "unshare ls -ln ~/.local/share/orchestra/volumes": "another user than root",
+    "unshare chown -R 0:0 data": "another user than root",
     "enable": "systemd",
     "enable --now": "systemd",
     "image pull --platform linux/arm64 alpine:3.20": "a registry",

@@ -25,6 +25,8 @@ NUMBERS = itertools.count(UID + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", 
 SOURCES = Path(orchestra.__path__[0]).parent
 APPLETS = "sh sleep cat wget nc httpd id ls ip echo touch chown chmod env grep mkdir stat"
 LIMIT = 120.0
+ELSEWHERE = "203.0.113.7"
+"""An address of another machine, which only a way out leads to."""
 
 
 def lack():
@@ -41,7 +43,8 @@ def lack():
 class Plain:
     """A user, and the command as that user types it.
 
-    programs: those in PATH; None for the machine's. uplink: in a network of the user's own, with a default route.
+    programs: those in PATH; None for the machine's. uplink: in a network of the user's own, with a default route to
+    another machine, ELSEWHERE, which serves the files passwd and group over HTTP.
     """
 
     def __init__(self, *, ids=True, programs=None, uplink=False) -> None:
@@ -90,18 +93,25 @@ class Plain:
             for number, wanted in enumerate(below):
                 script += [f"mkdir -p {wanted}", f"mount --rbind /mnt/{number} {wanted}"]
         if uplink:
-            script += ["ip link set lo up", "ip link add up0 type bridge", "ip link set up0 up"]
-            script += ["ip addr add 198.51.100.2/24 dev up0", "ip route add default via 198.51.100.1"]
+            # Another machine with a web server, at the end of the user's only cable.
+            far = "nsenter -t $far -n ip"
+            script += [f"setpriv --pdeathsig KILL unshare --net busybox httpd -f -p 80 -h {etc} & far=$!"]
+            script += ['until [ "$(readlink /proc/$far/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do :; done']
+            script += ["ip link add up0 type veth peer name far netns $far", "ip link set lo up", "ip link set up0 up"]
+            script += ["ip addr add 198.51.100.2/24 dev up0", f"{far} link set lo up", f"{far} link set far up"]
+            script += [f"{far} addr add 198.51.100.1/24 dev far", f"{far} addr add {ELSEWHERE}/32 dev lo"]
+            script += ["ip route add default via 198.51.100.1"]
         script += ["echo made", "exec sleep infinity"]
         words = ["unshare", "--mount", *(["--net"] if uplink else []), "sh", "-c", "\n".join(script)]
         place = subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         assert place.stdout.readline() == b"made\n"
         return place
 
-    def run(self, *words, cwd="stack", timeout=LIMIT):
-        """Run a program as the user. Its output goes to a file: what it starts may keep a pipe open."""
+    def run(self, *words, cwd="stack", timeout=LIMIT, uid=None):
+        """Run a program as the user, or another. Its output goes to a file: what it starts may keep a pipe open."""
         enter = ["nsenter", "-t", str(self.place.pid), "-m", "-n", f"--wd={self.path / cwd}"]
-        become = ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups"]
+        uid = str(self.uid if uid is None else uid)
+        become = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             command = [*enter, *become, "env", "-i", *self.variables, *words]
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=timeout)

@@ -7,13 +7,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from tests.driver.local.image.making import OCI, Made, directory, entry, layer, link
+from tests.driver.local.image.registry.faulty import Registry, serving
 from tests.ports import free_port
-from tests.rootless.conftest import BEYOND
+from tests.rootless.conftest import BEYOND, ELSEWHERE, LIMIT, SOURCES
 from tests.shim.conftest import eventually
 
 pytestmark = pytest.mark.timeout(600)
@@ -40,6 +44,19 @@ networks:
 volumes:
   data:
 """
+
+
+PYTHON = os.path.realpath(sys.executable)
+ECHO = "import socket; s = socket.socket(type=2); s.bind(('', 53)); [s.sendto(*s.recvfrom(99)) for _ in iter(int, 1)]"
+
+
+def echoed(port, number):
+    """What comes back from a client of its own; None if the server is not there yet."""
+    with socket.socket(type=socket.SOCK_DGRAM) as client, suppress(OSError):
+        client.settimeout(1)
+        client.connect(("127.0.0.1", port))
+        client.send(str(number).encode())
+        return client.recv(99)
 
 
 def fetch(port):
@@ -77,8 +94,41 @@ def test_a_stack_lives_as_with_root_and_leaves_nothing(make_plain):
     plain.orchestra("restart", "web")
     eventually(lambda: answers(port))
 
+    volume = f"{plain.home.volumes}/stack_data/_data"
+    assert plain.orchestra("unshare", "stat", "-c", "%u %g", f"{volume}/x").stdout == "1000 1000\n"
+    plain.orchestra("unshare", "sh", "-c", f"chown 0:0 {volume}/x; exit 7", code=7)
+    assert os.stat(f"{volume}/x").st_uid == plain.uid
+    said = plain.orchestra("unshare", "nosuchprogram", code=1).stderr
+    assert "error: nosuchprogram: there is no such program" in said
+    check_that_others_reach_nothing(plain)
+    check_what_root_sees(plain)
+
     plain.orchestra("down", "-v")
     eventually(lambda: not plain.processes(), 60)
+
+
+def check_that_others_reach_nothing(plain):
+    """What a container of one user leaves in a volume, or opens, is not for another one."""
+    plain.orchestra("exec", "inner", "sh", "-c", "cp /bin/busybox /data/own && chmod 6755 /data/own")
+    own = f"{plain.home.volumes}/stack_data/_data/own"
+    assert os.stat(own).st_mode & 0o7777 == 0o6755
+    other = plain.uid + 50
+    assert "Permission denied" in plain.run(own, "id", uid=other).stderr
+    for path in (f"{plain.home.rootless}/relay.sock", plain.home.stack("stack").control_socket):
+        assert "Permission denied" in plain.run("stat", path, uid=other).stderr
+    inside = plain.orchestra("exec", "web", "sh", "-c", "ls /proc; cat /proc/sysrq-trigger /proc/kcore; id").stdout
+    assert not [pid for name, pids in plain.processes().items() if name.startswith("orchestra") for pid in pids
+                if str(pid) in inside.split()]  # fmt: skip
+    assert inside.endswith("uid=0(root) gid=0 groups=0\n")
+
+
+def check_what_root_sees(plain):
+    words = ["nsenter", "-t", str(plain.place.pid), "-m", sys.executable, "-m", "orchestra", "ls", "--all-users"]
+    environment = {**os.environ, "ORCHESTRA_HOME": str(plain.path / "root"), "PYTHONPATH": str(SOURCES)}
+    seen = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=LIMIT)
+    (row,) = [line.split() for line in seen.stdout.splitlines() if f"{plain.path}/" in line]
+    assert row == ["plain", "stack", "running(3)", f"{plain.path}/stack/compose.yaml"], seen
+    assert "only root may look" in plain.orchestra("ls", "--all-users", code=1).stderr
 
 
 def test_every_process_may_be_killed(make_plain):
@@ -104,6 +154,11 @@ services:
     image: rootfs:../tree
     network_mode: host
     command: sh -c "echo hello from web > /tmp/index.html; exec httpd -f -p {port} -h /tmp"
+  datagrams:
+    image: rootfs:/
+    command: ["{PYTHON}", "-c", "{ECHO}"]
+    ports: ["127.0.0.1:{port}:53/udp"]
+    volumes: ["{sys.base_prefix}:{sys.base_prefix}:ro"]
   none:
     image: rootfs:../tree
     network_mode: none
@@ -120,6 +175,7 @@ services:
     )
     plain.orchestra("up", "-d")
     eventually(lambda: answers(port))
+    assert {eventually(lambda number=number: echoed(port, number)) for number in range(3)} == {b"0", b"1", b"2"}
     assert "eth" not in plain.orchestra("exec", "none", "ip", "addr").stdout
     assert plain.orchestra("exec", "made", "stat", "-c", "%u %g", "/tmp/id").stdout == "1000 1000\n"
     plain.orchestra("down")
@@ -141,7 +197,8 @@ def test_what_is_missing_is_told_once_and_the_rest_works(make_plain):
     plain.write(STACK.format(port=port))
     told = plain.orchestra("up", "-d", "web", "inner").stderr
     assert "warning: containers have no user but root, since user plain has no ranges in /etc/subuid" in told
-    assert "warning: containers reach nothing outside this machine: pasta is not installed (sudo apt install" in told
+    outside = "neither pasta nor slirp4netns is installed (sudo apt install"
+    assert f"warning: containers reach nothing outside this machine: {outside}" in told
     assert fetch(port) == "hello from web\n"
     again = plain.orchestra("up", "-d", "client", code=1).stderr
     assert "warning" not in again
@@ -155,14 +212,32 @@ def test_what_is_missing_is_told_once_and_the_rest_works(make_plain):
     plain.orchestra("down", "-v")
 
 
-@pytest.mark.skipif(shutil.which("pasta") is None, reason="needs the program pasta")
-def test_pasta_leads_out_and_ends_with_the_last_stack(make_plain):
-    plain = make_plain(uplink=True)
+@pytest.mark.parametrize(("program", "gateway"), [("pasta", "198.51.100.1"), ("slirp4netns", "10.0.2.2")])
+def test_a_way_out_is_found_and_ends_with_the_last_stack(make_plain, program, gateway):
+    if shutil.which(program) is None:
+        pytest.skip(f"needs the program {program}")
+    plain = make_plain(uplink=True, programs=("nft", "env", "sh", "newuidmap", "newgidmap", program))
     plain.write("services:\n  one:\n    image: rootfs:../tree\n    command: sleep 1000\n")
     plain.orchestra("up", "-d")
-    assert [name for name in plain.processes() if name.startswith("pas")], plain.logs()
+    assert [name for name in plain.processes() if name.startswith(program[:3])], plain.logs()
     keeper = plain.processes()["orchestra-keepe"][0]
     shown = ["nsenter", "-t", str(keeper), "-n", "ip", "route"]
-    assert subprocess.run(shown, capture_output=True, text=True).stdout.startswith("default via 198.51.100.1 ")
+    assert subprocess.run(shown, capture_output=True, text=True).stdout.startswith(f"default via {gateway} ")
+    assert "plain:x:" in plain.orchestra("exec", "one", "wget", "-qO-", f"http://{ELSEWHERE}/passwd").stdout
     plain.orchestra("down")
     eventually(lambda: not plain.processes(), 60)
+
+
+def test_an_image_is_pulled(make_plain):
+    plain, made = make_plain(), Made()
+    busybox = Path(shutil.which("busybox")).read_bytes()
+    programs = [directory("bin"), entry("bin/sh", content=busybox, mode=0o755), link("bin/id", "sh")]
+    files = layer(*programs, entry("owned", uid=33, gid=34))
+    with serving(Registry()) as registry:
+        config = {"User": "33", "Cmd": ["sh", "-c", "id -u"]}
+        reference = registry.put(made, made.image([files], config=config, layer_type=f"{OCI}.layer.v1.tar"))
+        plain.write(f"services:\n  one:\n    image: {reference}\n")
+        assert "one-1  | 33\n" in plain.orchestra("up").stdout
+    plain.orchestra("down")
+    (owned,) = Path(plain.home.snapshots).rglob("owned")
+    assert (owned.stat().st_uid, owned.stat().st_gid) == (BEYOND + 32, BEYOND + 33)

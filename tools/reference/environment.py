@@ -18,6 +18,7 @@ TABLES: dict[str, dict[str, str]] = {
         "XDG_DATA_HOME": "Without root: parent of the data directory (default: `~/.local/share`).",
         "XDG_RUNTIME_DIR": "Without root: parent of the run directory (otherwise `/tmp/orchestra-UID`). "
         "`containers/auth.json` in it is the first file to be searched for credentials.",
+        "SHELL": "What `unshare` runs without a command (otherwise `/bin/sh`).",
         "HOME": "The user's directory, where `.docker/config.json`, `.config` and `.local/share` are.",
         "PATH": "Where OCI runtimes (`runtime:`, `--runtime`), `nft` and credential helpers are searched for.",
         "SUDO_USER": "Set by sudo(8): the user that [`history`](commands.md#history) names.",
@@ -52,7 +53,7 @@ TABLES: dict[str, dict[str, str]] = {
         "REGISTRY_AUTH_FILE": "The only file with credentials to use, instead of those listed under [files](files.md).",
         "DOCKER_CONFIG": "Directory of Docker's `config.json` (default: `~/.docker`).",
         "XDG_CONFIG_HOME": "Parent of the user's `containers/` directory (default: `~/.config`): `auth.json`, "
-        "`registries.conf`, `certs.d`.",
+        "`registries.conf`, `certs.d`; and of `systemd/user/`, where `enable` puts units without root.",
         "CONTAINERS_REGISTRIES_CONF": "The `registries.conf` to read, instead of the user's or the system's.",
         "SSL_CERT_FILE": "File of certificate authorities to trust, instead of the system's.",
         "SSL_CERT_DIR": "Directory of certificate authorities to trust, instead of the system's.",

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.doctor import Fact, State
 from orchestra.home import OWNER
-from orchestra.rootless import groups, pasta
+from orchestra.linux.systemd import lingering
+from orchestra.rootless import groups, way_out
 from orchestra.rootless.ids import FEW, find_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestra.home import Home
 
 UIDMAP = "sudo apt install uidmap on Debian and Ubuntu; part of shadow-utils on Fedora and of shadow on Arch"
 # Setting, the value that forbids, and what allows: for Debian before 11, Ubuntu from 23.10, and any.
@@ -27,6 +30,7 @@ SWITCHES = (
     ),
 )
 ALONE = "containers have no user but root"
+DELEGATION = "/etc/systemd/system/user@.service.d/"
 NO_LIMITS = "limits of memory, CPUs and processes are not applied, usage is not measured, and nothing can be paused"
 
 
@@ -34,13 +38,12 @@ def examine_rootless() -> Iterator[Fact]:
     """Before or after this process enters the namespaces of its home. Changes nothing."""
     yield from _switches()
     yield _newuidmap()
-    yield _ids(int(os.environ.get(OWNER, os.getuid())))
-    yield _pasta()
-    if reason := groups.lack():
-        remedy = "systemd-run --user --scope orchestra ..., on a machine with version 2 and a systemd user session"
-        yield Fact("control groups", State.LIMITED, reason, NO_LIMITS, remedy)
-    else:
-        yield Fact("control groups", State.OK, "delegated to this user")
+    uid = int(os.environ.get(OWNER, os.getuid()))
+    yield _ids(uid)
+    yield _way_out()
+    yield _groups(uid)
+    if os.path.isdir(lingering.DIRECTORY):
+        yield _lingering(uid)
 
 
 def _switches() -> Iterator[Fact]:
@@ -80,9 +83,38 @@ def _ids(uid: int) -> Fact:
     return Fact("subordinate ids", State.OK, f"{count}")
 
 
-def _pasta() -> Fact:
-    path = shutil.which(pasta.PROGRAM)
-    if path is None:
+def _groups(uid: int) -> Fact:
+    reason = groups.lack(uid)
+    if not reason:
+        return Fact("control groups", State.OK, "delegated to this user")
+    if reason == groups.V1:
+        remedy = "boot with systemd.unified_cgroup_hierarchy=1"
+    else:
+        remedy = "sudo apt install dbus-user-session on Debian and Ubuntu, then log in again"
+    return Fact("control groups", State.LIMITED, reason, NO_LIMITS, remedy)
+
+
+def examine_controllers(home: Home) -> Iterator[Fact]:
+    """In the namespaces of the home."""
+    if missing := groups.missing_controllers(home.rootless):
+        cost = "limits of these controllers are not applied"
+        remedy = f"in a file below {DELEGATION}: [Service] Delegate=cpu cpuset io memory pids; then log in again"
+        yield Fact("controllers", State.LIMITED, f"not delegated: {', '.join(missing)}", cost, remedy)
+
+
+def _lingering(uid: int) -> Fact:
+    if lingering.lingers(uid):
+        return Fact("lingering", State.OK)
+    cost = "containers end with this user's last session, and stacks do not come back at boot"
+    return Fact("lingering", State.LIMITED, "off", cost, lingering.remedy(uid))
+
+
+def _way_out() -> Fact:
+    program = way_out.find_program()
+    if program is None:
         cost = "containers reach nothing outside this machine; names and published ports work"
-        return Fact("program pasta", State.LIMITED, "not in PATH", cost, pasta.INSTALL)
-    return Fact("program pasta", State.OK, path)
+        return Fact("program pasta", State.LIMITED, "not in PATH", cost, way_out.INSTALL)
+    if program != way_out.PASTA:
+        cost = f"{program} is used, which is slower"
+        return Fact("program pasta", State.LIMITED, "not in PATH", cost, way_out.INSTALL)
+    return Fact("program pasta", State.OK, shutil.which(program) or "")

@@ -20,21 +20,27 @@ if TYPE_CHECKING:
 
 def stack_group(home: Home, stack: str) -> str:
     """Below the root of each hierarchy. It names the home, to tell a crash's leftovers from other homes' containers."""
-    return f"{_parent() or ''}/orchestra/{home_hash(home)}/{stack}"
+    return f"{_parent(home) or ''}/orchestra/{home_hash(home)}/{stack}"
 
 
 def container_group(home: Home, stack: str, container_id: str) -> str:
-    """The control group of one container; '' if this user may not make any."""
-    return "" if _parent() is None else f"{stack_group(home, stack)}/{container_id}"
+    """The control group that one container gets; '' if this user may not begin processes in one."""
+    if is_rootless(os.environ):
+        from orchestra.rootless.groups import is_below
+
+        parent = _parent(home)
+        if parent is None or not is_below(parent):
+            return ""
+    return f"{stack_group(home, stack)}/{container_id}"
 
 
-def _parent() -> str | None:
+def _parent(home: Home) -> str | None:
     """The group above ours, '' for the topmost; None without root, if no group was delegated."""
     if not is_rootless(os.environ):
         return ""
-    from orchestra.rootless.groups import delegated_parent
+    from orchestra.rootless.groups import find_parent
 
-    return delegated_parent()
+    return find_parent(home.rootless)
 
 
 def group_roots() -> list[str]:
@@ -74,9 +80,9 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 
     A creation that was killed may have made a part of its groups, or only those above.
     """
-    path = container_group(home, stack, container_id)
-    if not path:
+    if _parent(home) is None:
         return
+    path = f"{stack_group(home, stack)}/{container_id}"
     if any(os.path.exists(f"{root}{path}") for root in group_roots()[:1]):
         _end(home, stack, container_id)
     else:
@@ -84,7 +90,7 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 
 
 def _end(home: Home, stack: str, container_id: str) -> None:
-    group = cgroup.at(container_group(home, stack, container_id))
+    group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
     if group.processes():
         text = f"container {short_id(container_id)} of stack {stack} is killed: its directory is missing or damaged"
         print(text, file=sys.stderr, flush=True)

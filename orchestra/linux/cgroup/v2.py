@@ -6,6 +6,7 @@ import os
 from errno import EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM
 from typing import Any
 
+from orchestra.linux import user_namespace
 from orchestra.linux.cgroup.base import Hierarchy
 from orchestra.linux.cgroup.device_filter import attach_device_filter
 from orchestra.linux.cgroup.settings import ignored, settings_v2
@@ -39,6 +40,9 @@ class CgroupV2(CgroupTree):
             try:
                 attach_device_filter(self.directory(""), rules)
             except OSError as error:
+                # In a user namespace no nodes can be made, either: those that are there are the machine's.
+                if error.errno == EPERM and not user_namespace.is_initial():
+                    return warnings
                 warnings.append(f"device rules are not applied: {error}")
         return warnings
 

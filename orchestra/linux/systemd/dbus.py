@@ -6,7 +6,6 @@ tuples for structs, and Variant. Little endian, no descriptors.
 
 from __future__ import annotations
 
-import os
 import struct
 from errno import EPROTO
 from typing import Any
@@ -163,14 +162,17 @@ class Connection:
             self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 
     def _authenticate(self) -> None:
-        """As the user that the kernel reports for us ("Authentication Protocol", EXTERNAL)."""
-        identity = str(os.geteuid()).encode().hex().encode()
-        self._socket.sendall(b"\0AUTH EXTERNAL " + identity + b"\r\n")
-        while b"\r\n" not in self._buffer:
-            self._receive()
-        line, _, self._buffer = self._buffer.partition(b"\r\n")
-        if not line.startswith(b"OK"):
-            raise SystemCallError(EPROTO, "D-Bus", "", f"refused: {line.decode(errors='replace')}")
+        """As the user that the kernel reports for us ("Authentication Protocol", EXTERNAL).
+
+        We give no number of our own: in a user namespace it would be another one than the other side sees.
+        """
+        self._socket.sendall(b"\0AUTH EXTERNAL\r\nDATA\r\n")
+        for expected in (b"DATA", b"OK"):
+            while b"\r\n" not in self._buffer:
+                self._receive()
+            line, _, self._buffer = self._buffer.partition(b"\r\n")
+            if not line.startswith(expected):
+                raise SystemCallError(EPROTO, "D-Bus", "", f"refused: {line.decode(errors='replace')}")
         self._socket.sendall(b"BEGIN\r\n")
 
     def _receive(self) -> None:

@@ -6,23 +6,25 @@ import json
 import os
 import shlex
 import sys
+from errno import ENOENT
 
 from orchestra.errors import EnvironmentLack, FatalError, UserError
 from orchestra.linux.syscall import SystemCallError
 from orchestra.linux.systemd import manager
 from orchestra.linux.systemd.dbus import BusError
+from orchestra.linux.systemd.lingering import lingers
 from orchestra.record import Record
+from orchestra.rootless.scope import scope_of
 from orchestra.stacks.boot.unit import (
     HOME,
-    UNITS,
     Unit,
+    Units,
     directories_of,
     is_for,
     load,
     recovery,
     render,
     unit_name,
-    unit_path,
 )
 from orchestra.stacks.containers import find_stack
 
@@ -33,92 +35,122 @@ if TYPE_CHECKING:
     from orchestra.stacks.context import Context
 
 
+DIRECTORIES = ("XDG_DATA_HOME", "XDG_RUNTIME_DIR")
+"""What decides beside ORCHESTRA_HOME where the home of a user is."""
+
+
 class Enabled(Record):
-    """unit: its name. path: its file. wanted: the stack is not down."""
+    """unit: its name. path: its file. wanted: the stack is not down. lingers: it comes back at boot, and not only with
+    the first session of the user.
+    """
 
     stack: str
     unit: str
     path: str
     wanted: bool
+    lingers: bool = True
 
 
-def check_enable(context: Context, units: str = UNITS) -> Unit:
+def check_enable(context: Context, units: Units) -> Unit:
     """The unit that ``enable`` would write.
 
-    Raises EnvironmentLack without root or systemd, the errors of a load, and UserError if the name is taken.
+    Raises EnvironmentLack without systemd, the errors of a load, and UserError if the name is taken.
     """
-    context.need_root()
-    unit = describe_unit(context, find_stack(context).stack)
-    if not manager.is_booted():
+    unit = describe_unit(context, find_stack(context).stack, units)
+    if (lack := _lack(units)) is not None:
         assignments = [f"{name}={value}" for name, value in unit.environment.items()]
         line = shlex.join(["env", *assignments, *recovery(unit)] if assignments else recovery(unit))
+        who = "this user" if units.user else "root"
         raise EnvironmentLack(
-            "systemd is not the first process here, so there is no unit to enable",
-            hint=f"have this machine's own init run as root at boot, once the network is up: {line}",
+            f"{lack}, so there is no unit to enable",
+            hint=f"have this machine's own init run as {who} at boot, once the network is up: {line}",
         )
     if set(unit.program[0]) & set("\"'\\"):
         hint = "move it to a path without quotes and backslashes"
         raise UserError(f"systemd does not run a program of this name: {unit.program[0]}", hint=hint)
-    path, before = unit_path(unit.stack, units), load(unit.stack, units)
+    path, before = units.path(unit.stack), load(unit.stack, units)
     if not before and os.path.lexists(path):
         raise UserError(f"{path} exists, and orchestra enable did not make it", hint="move it away")
-    if before and not is_for(before, context.environment.get(HOME)):
+    if before and not is_for(before, units.home):
         raise UserError(f"{path} is for a stack of another home", hint="run orchestra disable with its ORCHESTRA_HOME")
     return unit
 
 
-def enable(context: Context, *, now: bool = False, units: str = UNITS) -> Enabled:
+def _lack(units: Units) -> str | None:
+    if not units.user:
+        return None if manager.is_booted() else "systemd is not the first process here"
+    try:
+        manager.connect(units.user).close()
+    except OSError as error:
+        if error.errno == ENOENT:
+            return f"user {units.user} has no systemd of their own here"
+        return f"the systemd of user {units.user} does not answer: {error}"
+    return None
+
+
+def choose_units(context: Context, *, of_user: bool = False) -> Units:
+    """The units of the caller. of_user: those of the user's own systemd are asked for, as are all but root's anyway.
+
+    Raises UserError for root.
+    """
+    if of_user and not context.units.user:
+        raise UserError("--user: root's stacks come back with the machine's systemd", hint="leave --user out")
+    return context.units
+
+
+def enable(context: Context, units: Units, *, now: bool = False) -> Enabled:
     """Write the unit and enable it. now: start it as well; it takes over a stack that is up.
 
     Raises what ``check_enable`` raises, and FatalError if systemd refuses.
     """
     unit = check_enable(context, units)
-    path, text = unit_path(unit.stack, units), render(unit)
+    path, text = units.path(unit.stack), render(unit, units.target)
     if load(unit.stack, units) != text:
+        os.makedirs(units.directory, exist_ok=True)
         _write(path, text)
-    _manage(("EnableUnitFiles", "asbb", [unit_name(unit.stack)], False, True), ("Reload", ""))
+    _manage(units, ("EnableUnitFiles", "asbb", [unit_name(unit.stack)], False, True), ("Reload", ""))
     if now:
-        _run("StartUnit", unit.stack)
+        _run(units, "StartUnit", unit.stack)
     wanted = wanted_files(context, unit.stack) is not None
-    return Enabled(unit.stack, unit_name(unit.stack), path, wanted)
+    return Enabled(unit.stack, unit_name(unit.stack), path, wanted, not units.user or lingers(units.user))
 
 
-def find_enabled(context: Context, units: str = UNITS) -> str | None:
-    """The stack, if it has a unit of this home. Raises EnvironmentLack without root, and the errors of a load."""
-    context.need_root()
+def find_enabled(context: Context, units: Units) -> str | None:
+    """The stack, if it has a unit of this home. Raises the errors of a load."""
     stack = find_stack(context).stack
-    return stack if is_for(load(stack, units), context.environment.get(HOME)) else None
+    return stack if is_for(load(stack, units), units.home) else None
 
 
-def disable(context: Context, units: str = UNITS) -> str | None:
+def disable(context: Context, units: Units) -> str | None:
     """Remove the unit; the stack stays as it is. Returns the name of the stack, None if it was not enabled.
 
-    Raises EnvironmentLack without root or systemd, and the errors of a load.
+    Raises FatalError if systemd refuses, and the errors of a load.
     """
     stack = find_enabled(context, units)
     if stack is None:
         return None
-    if manager.is_booted():
-        _run("StopUnit", stack)
-        _manage(("DisableUnitFiles", "asb", [unit_name(stack)], False))
-    os.unlink(unit_path(stack, units))
-    if manager.is_booted():
-        _manage(("Reload", ""))
+    there = _lack(units) is None
+    if there:
+        _run(units, "StopUnit", stack)
+        _manage(units, ("DisableUnitFiles", "asb", [unit_name(stack)], False))
+    os.unlink(units.path(stack))
+    if there:
+        _manage(units, ("Reload", ""))
     return stack
 
 
-def describe_unit(context: Context, stack: str) -> Unit:
+def describe_unit(context: Context, stack: str, units: Units) -> Unit:
     """The unit that the stack would have."""
-    home = context.environment.get(HOME)
+    kept = {HOME: os.path.abspath(units.home)} if units.home else {}
     files = wanted_files(context, stack) or ()
-    local = [path for path in files if os.path.isabs(path)]
-    return Unit(
-        stack,
-        tuple(_program()),
-        environment={HOME: os.path.abspath(home)} if home else {},
-        directories=directories_of([context.home.data, *map(os.path.dirname, local)]),
-        files=tuple(local),
-    )
+    local = tuple(path for path in files if os.path.isabs(path))
+    if units.user:
+        # A user's systemd begins after what the machine's units wait for. The scope ends the containers.
+        kept |= {name: context.environment[name] for name in DIRECTORIES if context.environment.get(name)}
+        after = (scope_of(context.home.rootless),)
+        return Unit(stack, tuple(_program()), environment=kept, files=local, after=after)
+    directories = directories_of([context.home.data, *map(os.path.dirname, local)])
+    return Unit(stack, tuple(_program()), environment=kept, directories=directories, files=local)
 
 
 def wanted_files(context: Context, stack: str) -> tuple[str, ...] | None:
@@ -147,27 +179,31 @@ def _write(path: str, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _manage(*calls: tuple[Any, ...]) -> None:
+def _manage(units: Units, *calls: tuple[Any, ...]) -> None:
     try:
-        with manager.connect() as bus:
+        with manager.connect(units.user) as bus:
             for member, signature, *values in calls:
                 manager.call(bus, member, signature, *values)
     except (BusError, SystemCallError, ConnectionResetError, TimeoutError) as error:
         raise _refused(error) from error
 
 
-def _run(member: str, stack: str) -> None:
+def _run(units: Units, member: str, stack: str) -> None:
     """Start or stop the unit, and wait until it has. Raises FatalError."""
     unit = unit_name(stack)
     try:
-        with manager.connect() as bus:
+        with manager.connect(units.user) as bus:
             result = manager.wait_for_job(bus, manager.call(bus, member, "ss", unit, "replace")[0])
     except TimeoutError:
         return  # it goes on in the background
     except (BusError, SystemCallError, ConnectionResetError) as error:
         raise _refused(error) from error
     if result != "done":
-        raise FatalError(f"{unit}: systemd says: {result}", hint=f"systemctl status {unit} shows why")
+        raise FatalError(f"{unit}: systemd says: {result}", hint=f"{systemctl(units)} status {unit} shows why")
+
+
+def systemctl(units: Units) -> str:
+    return "systemctl --user" if units.user else "systemctl"
 
 
 def _refused(error: Exception) -> FatalError:

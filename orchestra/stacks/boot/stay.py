@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 
 from orchestra.control.arrival import Arrival
+from orchestra.home import is_rootless
 from orchestra.linux.cgroup.joining import take_over
 from orchestra.linux.readiness import first_readable
 from orchestra.linux.systemd.manager import is_going_down
@@ -56,7 +57,7 @@ def stay(context: Context, stack: str) -> None:
             if isinstance(letter, Failed):
                 raise letter.error
     notify("STOPPING=1")
-    if is_going_down() and wanted_files(context, stack) is not None:
+    if is_going_down(context.user) and wanted_files(context, stack) is not None:
         _halt(context, stack)
 
 
@@ -86,8 +87,11 @@ def _halt(context: Context, stack: str) -> None:
 
 
 def _take_over(fork_server: int | None) -> None:
-    """Processes that began in a login session would end with it, or keep its scope in use."""
-    if fork_server is None or "NOTIFY_SOCKET" not in os.environ:
+    """Processes that began in a login session would end with it, or keep its scope in use.
+
+    Without root they have gone to a scope of their own.
+    """
+    if fork_server is None or "NOTIFY_SOCKET" not in os.environ or is_rootless(os.environ):
         return
     try:
         take_over(fork_server)

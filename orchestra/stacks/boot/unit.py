@@ -4,23 +4,49 @@ from __future__ import annotations
 
 import os
 
+from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-UNITS = "/etc/systemd/system"
-TARGET = "multi-user.target"
+SYSTEM = "/etc/systemd/system"
 HOME = "ORCHESTRA_HOME"
+MACHINE_IS_UP = ("network-online.target", "local-fs.target", "nss-lookup.target")
 _FIRST = "# Made by orchestra enable for the stack "
+
+
+class Units(NamedTuple):
+    """Where a systemd has the units of one home.
+
+    target: what it starts at boot, or once a user's own systemd starts. home: the value of ORCHESTRA_HOME, None without
+    one. user: whose systemd it is, 0 for the machine's.
+    """
+
+    directory: str = SYSTEM
+    target: str = "multi-user.target"
+    home: str | None = None
+    user: int = 0
+
+    def path(self, stack: str) -> str:
+        return f"{self.directory}/{unit_name(stack)}"
+
+
+def find_units(environment: Mapping[str, str], user: int) -> Units:
+    """user: as known outside user namespaces."""
+    home = environment.get(HOME)
+    if user == 0:
+        return Units(home=home)
+    above = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return Units(f"{above}/systemd/user", "default.target", home, user)
 
 
 class Unit(Record):
     """program: the command that is run, with what it needs before its own arguments; systemd allows no quotes and
     backslashes in the path. environment: variables to keep.
 
-    directories: must be mounted before the stack comes back. files: its Compose files.
+    directories: must be mounted before the stack comes back. files: its Compose files. after: units that go down later.
     """
 
     stack: str
@@ -28,14 +54,11 @@ class Unit(Record):
     environment: Mapping[str, str] = {}
     directories: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    after: tuple[str, ...] = MACHINE_IS_UP
 
 
 def unit_name(stack: str) -> str:
     return f"orchestra-{stack}.service"
-
-
-def unit_path(stack: str, units: str = UNITS) -> str:
-    return f"{units}/{unit_name(stack)}"
 
 
 def recovery(unit: Unit, *options: str) -> list[str]:
@@ -43,9 +66,11 @@ def recovery(unit: Unit, *options: str) -> list[str]:
     return [*unit.program, "-p", unit.stack, "recover", *options]
 
 
-def render(unit: Unit) -> str:
+def render(unit: Unit, target: str = Units().target) -> str:
     variables = "".join(f"Environment={_quote(f'{name}={value}')}\n" for name, value in unit.environment.items())
     mounts = "".join(f"RequiresMountsFor={_quote(directory)}\n" for directory in unit.directories)
+    after = "Wants=network-online.target\n" if "network-online.target" in unit.after else ""
+    after += f"After={' '.join(unit.after)}\n" if unit.after else ""
     from urllib.parse import quote
 
     documents = "".join(f"Documentation=file://{_percent(quote(path))}\n" for path in unit.files)
@@ -53,9 +78,7 @@ def render(unit: Unit) -> str:
 {_FIRST}{unit.stack}; orchestra disable removes it.
 [Unit]
 Description=Stack {unit.stack}
-{documents}Wants=network-online.target
-After=network-online.target local-fs.target nss-lookup.target
-{mounts}
+{documents}{after}{mounts}
 [Service]
 Type=notify
 {variables}ExecStart={" ".join(_quote(word) for word in recovery(unit, "--stay"))}
@@ -69,30 +92,30 @@ KillMode=process
 Delegate=yes
 
 [Install]
-WantedBy={TARGET}
+WantedBy={target}
 """
 
 
-def enabled_stacks(home: str | None, units: str = UNITS) -> frozenset[str]:
-    """The stacks that come back at boot. home: the value of ORCHESTRA_HOME, None without one."""
+def enabled_stacks(units: Units) -> frozenset[str]:
+    """The stacks that come back at boot."""
     try:
-        links = os.listdir(f"{units}/{TARGET}.wants")
+        links = os.listdir(f"{units.directory}/{units.target}.wants")
     except (FileNotFoundError, PermissionError):
         return frozenset()
     named = [link.removeprefix("orchestra-").removesuffix(".service") for link in links if _is_ours(link)]
-    return frozenset(stack for stack in named if is_for(load(stack, units), home))
+    return frozenset(stack for stack in named if is_for(load(stack, units), units.home))
 
 
-def is_enabled(stack: str, home: str | None, units: str = UNITS) -> bool:
-    """Whether this stack comes back at boot; home: as in ``enabled_stacks``."""
-    linked = os.path.lexists(f"{units}/{TARGET}.wants/{unit_name(stack)}")
-    return linked and is_for(load(stack, units), home)
+def is_enabled(stack: str, units: Units) -> bool:
+    """Whether this stack comes back at boot."""
+    linked = os.path.lexists(f"{units.directory}/{units.target}.wants/{unit_name(stack)}")
+    return linked and is_for(load(stack, units), units.home)
 
 
-def load(stack: str, units: str = UNITS) -> str:
+def load(stack: str, units: Units) -> str:
     """The text of the stack's unit; empty if there is none that ``render`` made."""
     try:
-        with open(unit_path(stack, units), encoding="utf-8") as file:
+        with open(units.path(stack), encoding="utf-8") as file:
             text = file.read()
     except (OSError, ValueError):
         return ""

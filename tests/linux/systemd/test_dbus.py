@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 
@@ -61,9 +60,8 @@ def message(kind, serial, fields, signature="", *values):
 def serve(listener, answers):
     connection, _address = listener.accept()
     with connection:
-        said = connection.recv(4096)
-        assert said.startswith(b"\0AUTH EXTERNAL " + str(os.geteuid()).encode().hex().encode())
-        connection.sendall(b"OK 0123\r\n")
+        assert connection.recv(4096) == b"\0AUTH EXTERNAL\r\nDATA\r\n"
+        connection.sendall(b"DATA\r\nOK 0123\r\n")
         assert connection.recv(7, socket.MSG_WAITALL) == b"BEGIN\r\n"
         for answer in answers:
             connection.recv(4096)

@@ -11,18 +11,19 @@ import pytest
 from orchestra.home import find_home
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.project import Project
+from orchestra.rootless.scope import scope_of
 from orchestra.stacks.boot import enable as enabling
 from orchestra.stacks.boot.stay import describe
 from orchestra.stacks.boot.unit import (
-    TARGET,
     Unit,
+    Units,
     directories_of,
     enabled_stacks,
+    find_units,
     is_enabled,
     program_of,
     recovery,
     render,
-    unit_path,
 )
 from orchestra.stacks.containers import ContainerRow
 from orchestra.stacks.context import Context
@@ -55,7 +56,7 @@ def test_a_unit_reads_like_one_written_by_hand():
 def test_systemd_finds_no_mistake_in_a_unit(unit, tmp_path):
     program = str(tmp_path / os.path.basename(os.path.dirname(unit.program[0])))  # it must exist
     shutil.copy("/bin/true", program)
-    path = unit_path(unit.stack, str(tmp_path))
+    path = Units(str(tmp_path)).path(unit.stack)
     with open(path, "w") as file:
         file.write(render(Unit(unit.stack, (program,), unit.environment, unit.directories, unit.files)))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, check=False)
@@ -70,20 +71,37 @@ def test_the_program_of_a_unit_is_read_back():
 
 
 def test_a_stack_is_enabled_by_a_unit_of_its_home(tmp_path):
-    units = str(tmp_path)
-    wants = tmp_path / f"{TARGET}.wants"
+    units = Units(str(tmp_path))
+    wants = tmp_path / f"{units.target}.wants"
     wants.mkdir()
     for unit in (PLAIN, STRANGE):
-        with open(unit_path(unit.stack, units), "w") as file:
+        path = units.path(unit.stack)
+        with open(path, "w") as file:
             file.write(render(unit))
-        os.symlink(unit_path(unit.stack, units), wants / os.path.basename(unit_path(unit.stack, units)))
+        os.symlink(path, wants / os.path.basename(path))
     (wants / "orchestra-hand.service").symlink_to("/dev/null")
     (wants / "ssh.service").symlink_to("/dev/null")
-    assert enabled_stacks(None, units) == {"shop"}
-    assert enabled_stacks(STRANGE.environment["ORCHESTRA_HOME"], units) == {"odd_1-x"}
-    assert enabled_stacks("/elsewhere", units) == frozenset()
-    assert enabled_stacks(None, f"{units}/missing") == frozenset()
-    assert [is_enabled(stack, None, units) for stack in ("shop", "odd_1-x", "hand", "nosuch")] == [True] + [False] * 3
+    assert enabled_stacks(units) == {"shop"}
+    assert enabled_stacks(units._replace(home=STRANGE.environment["ORCHESTRA_HOME"])) == {"odd_1-x"}
+    assert enabled_stacks(units._replace(home="/elsewhere")) == frozenset()
+    assert enabled_stacks(Units(f"{tmp_path}/missing")) == frozenset()
+    assert [is_enabled(stack, units) for stack in ("shop", "odd_1-x", "hand", "nosuch")] == [True] + [False] * 3
+
+
+def test_a_user_has_units_of_their_own():
+    units = find_units({"HOME": "/home/ann", "ORCHESTRA_HOME": "/data"}, 1000)
+    assert units == Units("/home/ann/.config/systemd/user", "default.target", "/data", 1000)
+    assert find_units({"HOME": "/home/ann", "XDG_CONFIG_HOME": "/conf"}, 1000).path("shop") == (
+        "/conf/systemd/user/orchestra-shop.service"
+    )
+    home = find_home({"HOME": "/home/ann", "XDG_RUNTIME_DIR": "/run/user/1000"}, 1000)
+    environment = {"HOME": "/home/ann", "XDG_RUNTIME_DIR": "/run/user/1000"}
+    context = Context(home, "local", Project(name="shop"), environment)
+    lines = render(enabling.describe_unit(context, "shop", units), units.target).splitlines()
+    assert "WantedBy=default.target" in lines
+    assert f"After={scope_of(home.rootless)}" in lines
+    assert 'Environment="XDG_RUNTIME_DIR=/run/user/1000"' in lines
+    assert not any("network-online" in line or "RequiresMountsFor" in line for line in lines)
 
 
 def test_directories_below_others_are_left_out():
@@ -94,14 +112,13 @@ def test_directories_below_others_are_left_out():
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may enable a stack")
 def test_without_systemd_it_says_what_to_run_at_boot(tmp_path, monkeypatch):
     monkeypatch.setattr(enabling.manager, "BOOTED", str(tmp_path / "missing"))
     monkeypatch.setattr(enabling.sys, "argv", ["/usr/bin/orchestra", "enable"])
     environment = {"ORCHESTRA_HOME": str(tmp_path)}
     context = Context(find_home(environment, 0), "local", Project(name="shop"), environment, str(tmp_path))
     with pytest.raises(enabling.EnvironmentLack) as caught:
-        enabling.enable(context, units=str(tmp_path))
+        enabling.enable(context, Units(str(tmp_path), home=str(tmp_path)))
     assert caught.value.hint.endswith(f"env ORCHESTRA_HOME={tmp_path} /usr/bin/orchestra -p shop recover")
     assert os.listdir(tmp_path) == []
 
