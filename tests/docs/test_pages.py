@@ -34,7 +34,9 @@ UNTESTED = {
     "$ orchestra -p shop recover": "it is for a machine that has just started",
     "$ orchestra up -d": "it is for a user without root, see tests/rootless",
     "$ sudo apt install uidmap passt nftables": "it changes the machine",
-    "$ systemd-run --user --scope -p Delegate=yes orchestra up -d": "it needs the systemd of a user",
+    "$ sudo mkdir -p /etc/systemd/system/user@.service.d": "it changes the machine",
+    '$ sudo loginctl enable-linger "$USER"': "it needs the systemd of a user",
+    "$ orchestra unshare ls -ln data": "it is for a user without root, see tests/rootless",
 }
 """The reasons, by the first line of the block."""
 
