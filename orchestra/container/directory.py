@@ -6,7 +6,7 @@ import json
 import os
 from errno import EBADMSG, ENOTEMPTY
 
-from orchestra.linux import private_files
+from orchestra.linux import private_files, whole_files
 from orchestra.linux.process import Process
 from orchestra.linux.syscall import SystemCallError
 from orchestra.named_tuple import NamedTuple
@@ -55,16 +55,7 @@ class ContainerDirectory(NamedTuple):
 
     def load(self, name: str) -> dict[str, Any]:
         """Raises FileNotFoundError or DamagedFile."""
-        # Read without a file object: a process that was just forked would have to copy the pages of its layers.
-        fd = os.open(self.file(name), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            asked = os.fstat(fd).st_size + 1
-            text = part = os.read(fd, asked)
-            # A read that returns less than was asked for has reached the end.
-            while len(part) == asked:
-                text += (part := os.read(fd, asked))
-        finally:
-            os.close(fd)
+        text = whole_files.read(self.file(name))
         try:
             content: dict[str, Any] = json.loads(text.decode())
         except (ValueError, RecursionError) as error:

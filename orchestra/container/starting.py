@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Warn = Callable[[str], None]
 
 
+LONGEST_MESSAGE = 65536
+
+
 def fork(
     config: Configuration,
     settings: Settings,
@@ -112,10 +115,10 @@ class StartingProcess:
 
     def _receive(self) -> tuple[bytes, list[int]]:
         try:
-            return unix_socket.receive(self.channel, wire.MAX_LINE)
+            return unix_socket.receive(self.channel, LONGEST_MESSAGE)
         except ConnectionResetError:
             # It ended without reading everything it was sent; what it said before that comes next.
-            return unix_socket.receive(self.channel, wire.MAX_LINE)
+            return unix_socket.receive(self.channel, LONGEST_MESSAGE)
 
     def _run_hooks(self) -> None:
         self.hooked = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from orchestra.linux import whole_files
 from orchestra.linux.syscall import c_int, check, declare
 
 _syncfs = declare("syncfs", c_int)
@@ -24,10 +25,7 @@ def store_durably(path: str, content: bytes) -> None:
     Only its owner may read it.
     """
     temporary = f"{path}.new"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    whole_files.write(temporary, content, durable=True)
     os.replace(temporary, path)
     sync_directory(os.path.dirname(path))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from orchestra.linux import whole_files
+
 
 def make_directories(path: str) -> None:
     """Make ``path`` and its missing parents; does nothing if it exists."""
@@ -37,14 +39,5 @@ def store(path: str, content: bytes, *, durable: bool = False) -> None:
     """Replace the file completely or not at all. durable: it is on disk when this returns."""
     directory, name = os.path.split(path)
     temporary = f"{directory}/.{name}.new"
-    # Written without a file object: a process that was just forked would have to copy the pages of its layers.
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        # If the disk becomes full, only a part is written, without an error at first.
-        while content:
-            content = content[os.write(fd, content) :]
-        if durable:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
+    whole_files.write(temporary, content, durable=durable)
     os.rename(temporary, path)

@@ -14,6 +14,7 @@ import sys
 import time
 from errno import EINVAL, ENOTTY, EPERM, ESRCH
 
+from orchestra.linux import whole_files
 from orchestra.linux.syscall import (
     SYS_CLONE3,
     SYS_CLOSE_RANGE,
@@ -89,8 +90,7 @@ def booted_at() -> float:
 
 def boot_id() -> str:
     """The same from one start of this machine to the next: random(4)."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+    return whole_files.read("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestra.linux import whole_files
 from orchestra.named_tuple import NamedTuple
 
 PATH = "/etc/resolv.conf"
@@ -35,7 +36,6 @@ def parse_resolv_conf(text: str) -> ResolvConf:
 def load_resolv_conf(path: str = PATH) -> ResolvConf:
     """Empty if there is none."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return parse_resolv_conf(file.read())
+        return parse_resolv_conf(whole_files.read(path).decode(errors="replace"))
     except FileNotFoundError:
         return ResolvConf()

@@ -22,7 +22,7 @@ from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process, unix_socket
 from orchestra.shim.runtime_shim import make_shim
 from orchestra.shim.shim import Shim, let_go
-from orchestra.shim.zygote import Zygote
+from orchestra.shim.zygote import LONGEST_ORDER, Zygote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,14 +104,14 @@ class ShimProcess:
 
     def _hear_order(self) -> None:
         assert self._orders is not None
-        data, fds = unix_socket.receive(self._orders, wire.MAX_LINE)
+        data, fds = unix_socket.receive(self._orders, LONGEST_ORDER)
         if not data:
             self._selector.unregister(self._orders)
             self._orders.close()
             self._orders = None
             return
         order = wire.decode(data)
-        requester, parent = (socket.socket(fileno=fd) for fd in fds)
+        requester, parent = (socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd) for fd in fds)
         shim = Shim(ContainerDirectory(order["directory"]), parent, self.identity, self._zygote)
         shim.create(requester, start=order["start"])
         self.look_after(shim)

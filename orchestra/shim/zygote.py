@@ -130,4 +130,5 @@ def _become_first_process(order: bytes, channel: int) -> NoReturn:
     directory = ContainerDirectory(orders["directory"])
     config = read_configuration(directory.load("config.json"))
     group = cgroup.at(config.linux.cgroups_path, cgroup.Hierarchy(orders["v1"], orders["v2"]), owner=directory.path)
-    init.run(config, load_settings(directory), directory.path, group, socket.socket(fileno=channel))
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, channel)
+    init.run(config, load_settings(directory), directory.path, group, connection)

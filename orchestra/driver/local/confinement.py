@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import sys
 from typing import Any
 
 from orchestra.errors import FatalError
+from orchestra.linux import whole_files
 from orchestra.linux.security import libseccomp
 
 FILE = "seccomp.bpf"
@@ -27,11 +27,7 @@ def store_filter(config: dict[str, Any], directory: str) -> str:
         _warn()
         return ""
     program = compile_filter(profile)
-    fd = os.open(f"{directory}/{FILE}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(fd, program)
-    finally:
-        os.close(fd)
+    whole_files.write(f"{directory}/{FILE}", program)
     return FILE
 
 

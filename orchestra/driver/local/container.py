@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -23,7 +24,16 @@ from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file
 from orchestra.driver.local.image.removal import remove_tree
-from orchestra.driver.local.kept import announce, find_kept, forget_kept, kept_names, load_kept, restore, store_kept
+from orchestra.driver.local.kept import (
+    announce,
+    find_kept,
+    forget_kept,
+    kept_names,
+    load_kept,
+    restore,
+    store_kept,
+    sync_kept,
+)
 from orchestra.driver.local.lent_mounts import lent_mounts
 from orchestra.driver.local.log_receivers import Identity, check_receiver, resolve_receiver
 from orchestra.driver.local.look import BUNDLE, RECORD
@@ -41,7 +51,7 @@ from orchestra.driver.local.strays import container_group, end_if_left, end_stra
 from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.home import is_rootless
-from orchestra.linux import private_files
+from orchestra.linux import private_files, whole_files
 from orchestra.linux.process import parse_signal
 from orchestra.model.mount import VolumeMount
 from orchestra.model.names import container_name
@@ -54,7 +64,7 @@ from orchestra.shim.finding import find_again
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
     from orchestra.driver.local.kept import Kept
@@ -70,6 +80,14 @@ LAST = (*BUNDLE, RECORD)
 
 SHARED = ("pid", "ipc")
 """Kinds of namespace that a service may share with another. The network's is pinned, and joined by its path."""
+
+
+class Following(Enum):
+    """What must be updated after a container was removed. Rules only know those that publish ports."""
+
+    NOTHING = "nothing"
+    NAMES = "names"
+    RULES_AND_NAMES = "rules and names"
 
 
 class Containers:
@@ -244,9 +262,7 @@ class Containers:
             host=observe_host(spec),
         )
         for file, text in render_etc_files(attachment).items():
-            with open(f"{directory}/{file}", "w", encoding="utf-8") as written:
-                os.fchmod(written.fileno(), 0o644)
-                written.write(text)
+            whole_files.write(f"{directory}/{file}", text.encode(), mode=0o644)
         private_files.make_directories(f"{directory}/rootfs")
         layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again)
         files = ContainerDirectory(directory)
@@ -396,28 +412,43 @@ class Containers:
             f"container {name}: a file in {directory} is damaged or missing: the container is recreated"
         )
 
-    def keep(self, name: str) -> None:
-        """Write down what makes the container whole again after a reboot."""
-        kept = find_kept(self._stack_home.container(name))
-        if kept is not None and kept != load_kept(self._stack_home, name):
-            with self._lock(name):
-                if name in self._known:
-                    store_kept(self._stack_home, name, kept)
+    def keep(self, names: Sequence[str]) -> None:
+        """Write down what makes these containers whole again after a reboot: on disk when this returns.
 
-    def remove(self, name: str, *, volumes: AnonymousVolumes, forget: bool = True) -> bool:
-        """Remove whatever exists of the container, including its processes. forget: also what it wrote.
-
-        Returns whether rules and names must be updated.
+        A name without a container is passed over. Of several failures the last is raised, an OSError.
         """
+        failure, stored = None, False
+        for name in names:
+            try:
+                stored = self._keep(name) or stored
+            except OSError as error:
+                failure = error
+        if stored:
+            sync_kept(self._stack_home)
+        if failure is not None:
+            raise failure
+
+    def _keep(self, name: str) -> bool:
+        kept = find_kept(self._stack_home.container(name))
+        if kept is None or kept == load_kept(self._stack_home, name):
+            return False
+        with self._lock(name):
+            if name not in self._known:
+                return False
+            store_kept(self._stack_home, name, kept)
+        return True
+
+    def remove(self, name: str, *, volumes: AnonymousVolumes, forget: bool = True) -> Following:
+        """Remove whatever exists of the container, including its processes. forget: also what it wrote."""
         with self._lock(name):
             return self._remove(name, volumes, forget=forget)
 
-    def _remove(self, name: str, volumes: AnonymousVolumes, *, forget: bool) -> bool:
+    def _remove(self, name: str, volumes: AnonymousVolumes, *, forget: bool) -> Following:
         directory = self._stack_home.container(name)
         was_known = name in self._known
         self._known.discard(name)
         if not os.path.isdir(directory) and not was_known:
-            return False
+            return Following.NOTHING
         if forget:
             forget_kept(self._stack_home, name)  # first: half of a container must not be made whole again
         record, attachment = sound(load_record, directory), sound(attachments.load, directory)
@@ -443,7 +474,9 @@ class Containers:
             self._remove_logs(name)
         with contextlib.suppress(FileNotFoundError):
             _remove_directory(directory)
-        return record is None or (attachment is not None and bool(attachment.interfaces))
+        if record is None or (attachment is not None and attachment.ports):
+            return Following.RULES_AND_NAMES
+        return Following.NAMES if attachment is not None and attachment.interfaces else Following.NOTHING
 
     def _remove_logs(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -457,14 +490,11 @@ class Containers:
         """The containers that had a record when they were last dealt with here."""
         return frozenset(self._known)
 
-    def give_up_lost(self, name: str) -> bool:
-        """Remove what is left of a known container whose record is gone.
-
-        Returns whether rules and names must be updated.
-        """
+    def give_up_lost(self, name: str) -> Following:
+        """Remove what is left of a known container whose record is gone."""
         with self._lock(name):
             if name not in self._known or self._has_record(name):
-                return False
+                return Following.NOTHING
             print(f"container {name}: its directory has been removed", file=sys.stderr, flush=True)
             return self.remove(name, volumes=AnonymousVolumes.HAND_ON)
 

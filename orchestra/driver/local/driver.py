@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local import hook as hooks
 from orchestra.driver.local import probe, volume
-from orchestra.driver.local.container import Containers
+from orchestra.driver.local.container import Containers, Following
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.keeping import Keeping
 from orchestra.driver.local.net import network
@@ -234,8 +234,7 @@ class LocalDriver:
         for name in names:
             if self._names is not None:
                 await self._names.remove(name)
-            if await run_sync(self._containers.give_up_lost, name):
-                self._projections.ask()
+            self._follow_removal(await run_sync(self._containers.give_up_lost, name))
 
     async def events(self) -> AsyncIterator[str | None]:
         async for name in self._changes:
@@ -446,8 +445,11 @@ class LocalDriver:
         if self._names is not None:
             await self._names.remove(name)
         with runtime_errors(name):
-            if await run_sync(partial(self._containers.remove, name, volumes=volumes)):
-                self._projections.ask()
+            self._follow_removal(await run_sync(partial(self._containers.remove, name, volumes=volumes)))
+
+    def _follow_removal(self, following: Following) -> None:
+        if following is not Following.NOTHING:
+            self._projections.ask(rules=following is Following.RULES_AND_NAMES)
 
     async def probe(self, name: str, command: Sequence[str], *, timeout: float) -> ProbeResult:
         return await probe.run(self._runtime, self._stack_home.container(name), command, timeout)

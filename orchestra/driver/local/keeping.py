@@ -11,14 +11,14 @@ from anyio.to_thread import run_sync
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-GATHERING = 0.3
-"""Seconds after a change: a container that is made and started at once is written down once."""
+GATHERING, LONGEST = 0.3, 2.0
+"""Seconds without a further change, and with: a container that is made and started at once is written down once."""
 
 
 class Keeping:
-    """keep: writes one container down, in a thread; for a name without a container it does nothing."""
+    """keep: writes containers down, in a thread; a name without a container is passed over."""
 
-    def __init__(self, keep: Callable[[str], None]) -> None:
+    def __init__(self, keep: Callable[[Sequence[str]], None]) -> None:
         self._keep = keep
         self._due: set[str] = set()
         self._wake = anyio.Event()
@@ -35,13 +35,18 @@ class Keeping:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
-            await anyio.sleep(GATHERING)
-            self._wake, due, self._due = anyio.Event(), self._due, set()
+            with anyio.move_on_after(LONGEST):
+                await self._quiet()
+            due, self._due = self._due, set()
             await run_sync(self._keep_all, sorted(due))
 
+    async def _quiet(self) -> None:
+        while self._wake.is_set():
+            self._wake = anyio.Event()
+            await anyio.sleep(GATHERING)
+
     def _keep_all(self, names: Sequence[str]) -> None:
-        for name in names:
-            try:
-                self._keep(name)
-            except OSError as error:  # a full disk, perhaps; the next change tries again
-                print(f"container {name} would be made anew after a reboot: {error}", file=sys.stderr, flush=True)
+        try:
+            self._keep(names)
+        except OSError as error:  # a full disk, perhaps; the next change tries again
+            print(f"containers would be made anew after a reboot: {error}", file=sys.stderr, flush=True)

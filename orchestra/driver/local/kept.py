@@ -17,8 +17,8 @@ from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.image.tree import is_same_tree
 from orchestra.driver.local.look import BEFORE, HOOKS, START, STOP, of_run
 from orchestra.driver.local.record import ContainerRecord, load_record, sound, store_record
-from orchestra.linux import private_files
-from orchestra.linux.durability import store_durably
+from orchestra.linux import private_files, whole_files
+from orchestra.linux.durability import sync_directory
 from orchestra.linux.process import boot_id, booted_at
 from orchestra.model.codec import decode, encode
 from orchestra.record import Record, replace
@@ -111,16 +111,26 @@ def kept_names(stack_home: StackHome) -> list[str]:
 def load_kept(stack_home: StackHome, name: str) -> Kept | None:
     """None if nothing was kept; a damaged file counts as none."""
     try:
-        with open(_path(stack_home, name), "rb") as file:
-            return decode(Kept, json.loads(file.read()))
+        return decode(Kept, json.loads(whole_files.read(_path(stack_home, name))))
     except (FileNotFoundError, ValueError, RecursionError):
         return None
 
 
 def store_kept(stack_home: StackHome, name: str, kept: Kept) -> None:
-    """It is on disk when this returns."""
-    private_files.make_directories(stack_home.kept)
-    store_durably(_path(stack_home, name), json.dumps(encode(kept), separators=(",", ":")).encode())
+    """What it says is on disk when this returns; its name once ``sync_kept`` has returned."""
+    path, content = _path(stack_home, name), json.dumps(encode(kept), separators=(",", ":")).encode()
+    temporary = f"{path}.new"
+    try:
+        whole_files.write(temporary, content, durable=True)
+    except FileNotFoundError:
+        private_files.make_directories(stack_home.kept)
+        whole_files.write(temporary, content, durable=True)
+    os.replace(temporary, path)
+
+
+def sync_kept(stack_home: StackHome) -> None:
+    """After all that is to be stored: the directory of all of them is written to the disk once."""
+    sync_directory(stack_home.kept)
 
 
 def forget_kept(stack_home: StackHome, name: str) -> None:

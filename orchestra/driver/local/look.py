@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
+from orchestra.linux import whole_files
 from orchestra.shim.state import Status, state
 
 TYPE_CHECKING = False
@@ -119,16 +120,12 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
 
 
 def _check_whole(files: ContainerDirectory, name: str) -> None:
-    """By its ends: to read all of it would cost ``ps`` too much, and what is cut short lacks one."""
+    """By its ends: to parse all of it would cost ``ps`` too much, and what is cut short lacks one."""
     try:
-        fd = os.open(files.file(name), os.O_RDONLY | os.O_CLOEXEC)
+        content = whole_files.read(files.file(name))
     except FileNotFoundError:
         raise DamagedFile(files.file(name), "it is gone") from None
-    try:
-        ends = os.pread(fd, 1, 0) + os.pread(fd, 1, max(0, os.fstat(fd).st_size - 1))
-    finally:
-        os.close(fd)
-    if ends != b"{}":
+    if not (content.startswith(b"{") and content.endswith(b"}")):
         raise DamagedFile(files.file(name), "it is empty, or no JSON object")
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import stat
@@ -80,7 +81,6 @@ class Snapshotter:
             upper, work = f"{directory}/fs", f"{directory}/work"
             if not again or not os.path.isdir(upper):
                 remove_tree(directory)
-                self._make_home()
                 private_files.make_directories(directory)
                 os.mkdir(upper, 0o755)
                 # The upper directory is the root that the container sees.
@@ -320,11 +320,15 @@ class Snapshotter:
         if self._is_own(layer):
             return
         tree = os.path.realpath(layer)
-        for hidden in dict.fromkeys(map(os.path.realpath, (self._home.data, self._home.run))):
+        for hidden in self._real_home:
             if hidden == tree:
                 raise FatalError(f"{layer} is Orchestra's own directory", hint="choose another tree as the image")
             if hidden.startswith(tree.rstrip("/") + "/"):
                 yield hidden
+
+    @functools.cached_property
+    def _real_home(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(os.path.realpath, (self._home.data, self._home.run))))
 
     def _short(self, layer: str) -> str:
         """A path for the same directory that is short, for layers, and has no character special to overlayfs."""
@@ -336,11 +340,19 @@ class Snapshotter:
         name = hashlib.sha256(os.fsencode(target)).hexdigest()
         for length in range(SHORT, len(name)):
             link = f"{self._links}/{name[:length]}"
-            with contextlib.suppress(FileExistsError):
-                os.symlink(target, link)
-            if os.readlink(link) == target:
+            if self._linked(link, target) == target:
                 return link
         raise FatalError(f"no free name is left in {self._links} for {layer}", hint="remove its contents")
+
+    def _linked(self, link: str, target: str) -> str:
+        """Where the link leads: to ``target`` if there was none."""
+        try:
+            return os.readlink(link)
+        except FileNotFoundError:
+            self._make_home()
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, link)
+            return os.readlink(link)
 
     @contextlib.contextmanager
     def _locked(self, chain_id: str, flags: int = 0) -> Iterator[None]:

@@ -144,12 +144,13 @@ class CgroupTree(Cgroup):
         refused as invalid are tried again after the rest.
         """
         warnings: list[str] = []
-        refused = [setting for setting in settings if not self._write(setting, warnings, last=False)]
-        for setting in refused:
-            self._write(setting, warnings, last=True)
+        with _SettingFile() as file:
+            refused = [setting for setting in settings if not self._write(file, setting, warnings, last=False)]
+            for setting in refused:
+                self._write(file, setting, warnings, last=True)
         return warnings
 
-    def _write(self, setting: Setting, warnings: list[str], *, last: bool) -> bool:
+    def _write(self, file: _SettingFile, setting: Setting, warnings: list[str], *, last: bool) -> bool:
         directory = self._directories.get(setting.controller) or self._directories.get("")
         if directory is None:
             if not setting.optional:
@@ -157,14 +158,14 @@ class CgroupTree(Cgroup):
             return True
         path = f"{directory}/{setting.file}"
         try:
-            write_file(path, setting.value)
+            file.write(path, setting.value)
         except OSError as error:
             if error.errno == EINVAL and not last:
                 return False
             if error.errno not in REASONS:
                 raise SystemCallError(error.errno or 0, f"write {setting.value!r} to", path) from error
             if setting.otherwise is not None:
-                return self._write(setting.otherwise, warnings, last=last)
+                return self._write(file, setting.otherwise, warnings, last=last)
             if not setting.optional:
                 warnings.append(f"{setting.file} is not applied: {REASONS[error.errno]}")
         return True
@@ -229,6 +230,29 @@ class CgroupTree(Cgroup):
             self._scope.stop()
 
 
+class _SettingFile:
+    """The file that was written last stays open: a container has a dozen rules for devices, all in one file."""
+
+    def __init__(self) -> None:
+        self._path, self._fd = "", -1
+
+    def __enter__(self) -> _SettingFile:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def write(self, path: str, value: str) -> None:
+        """Raises OSError."""
+        if path != self._path:
+            opened = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            if self._fd >= 0:
+                os.close(self._fd)
+            self._path, self._fd = path, opened
+        os.write(self._fd, value.encode())
+
+
 def _processes(directories: Iterable[str]) -> list[int]:
     found: set[int] = set()
     for directory in directories:
@@ -252,14 +276,6 @@ def _remove_parents(root: str, directory: str) -> None:
         except OSError:
             return  # it contains other groups
         parent = os.path.dirname(parent)
-
-
-def write_file(path: str, value: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, value.encode())
-    finally:
-        os.close(fd)
 
 
 def read_file(path: str) -> str:

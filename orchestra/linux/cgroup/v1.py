@@ -6,9 +6,10 @@ import contextlib
 import os
 from errno import EINVAL
 
+from orchestra.linux import whole_files
 from orchestra.linux.cgroup.base import Hierarchy
 from orchestra.linux.cgroup.settings import ignored, settings_v1
-from orchestra.linux.cgroup.tree import CgroupTree, count, read_file, write_file
+from orchestra.linux.cgroup.tree import CgroupTree, count, read_file
 from orchestra.linux.syscall import SystemCallError
 
 TYPE_CHECKING = False
@@ -62,7 +63,7 @@ class CgroupV1(CgroupTree):
                 self._inherit_cpuset(above)
                 value = read_file(f"{above}/{file}").strip()
             if not read_file(f"{directory}/{file}").strip():
-                write_file(f"{directory}/{file}", value)
+                whole_files.set(f"{directory}/{file}", value)
 
     def fork(self, beside: int = 0) -> int:
         pid = super().fork(beside)
@@ -70,7 +71,7 @@ class CgroupV1(CgroupTree):
             # Before the stand-in leaves the scope, or an empty scope would end.
             for directory in self._unique():
                 with contextlib.suppress(FileNotFoundError):
-                    write_file(f"{directory}/cgroup.procs", str(pid))
+                    whole_files.set(f"{directory}/cgroup.procs", str(pid))
             self._scope.release()
         return pid
 
@@ -85,7 +86,7 @@ class CgroupV1(CgroupTree):
         """
         for directory in self._entered():
             try:
-                write_file(f"{directory}/tasks", "0")
+                whole_files.set(f"{directory}/tasks", "0")
             except FileNotFoundError:
                 continue
 
@@ -113,7 +114,7 @@ def _allot_real_time(directory: str, root: str, cpu: Mapping[str, Any]) -> None:
     if int(read_file(f"{above}/{REAL_TIME}")) < needed:
         _allot_real_time(above, root, {"realtimeRuntime": needed, "realtimePeriod": period})
         try:
-            write_file(f"{above}/{REAL_TIME}", str(needed))
+            whole_files.set(f"{above}/{REAL_TIME}", str(needed))
         except OSError as error:
             hint = "the groups above have no more real time to give"
             raise SystemCallError(

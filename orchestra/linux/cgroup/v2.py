@@ -6,11 +6,11 @@ import os
 from errno import EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM
 from typing import Any
 
-from orchestra.linux import user_namespace
+from orchestra.linux import user_namespace, whole_files
 from orchestra.linux.cgroup.base import Hierarchy
 from orchestra.linux.cgroup.device_filter import attach_device_filter
 from orchestra.linux.cgroup.settings import ignored, settings_v2
-from orchestra.linux.cgroup.tree import CgroupTree, count, read_file, write_file
+from orchestra.linux.cgroup.tree import CgroupTree, count, read_file
 from orchestra.linux.process import fork_into_cgroup
 from orchestra.linux.syscall import SystemCallError
 
@@ -107,7 +107,7 @@ class CgroupV2(CgroupTree):
         directory = self.directory("")
         if directory and self._is_ours(directory):
             try:
-                write_file(f"{directory}/cgroup.kill", "1")
+                whole_files.set(f"{directory}/cgroup.kill", "1")
             except OSError as error:
                 if error.errno not in (ENOENT, EACCES):
                     raise
@@ -128,7 +128,7 @@ def _group_of(pid: int) -> str:
 
 def _enable(parent: str, names: list[str]) -> bool:
     try:
-        write_file(f"{parent}/cgroup.subtree_control", " ".join(f"+{name}" for name in names))
+        whole_files.set(f"{parent}/cgroup.subtree_control", " ".join(f"+{name}" for name in names))
     except OSError as error:
         if error.errno not in (EACCES, EBUSY, EINVAL, ENOENT, EOPNOTSUPP, EPERM):
             raise

@@ -8,6 +8,7 @@ hundred times as long.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from errno import EINVAL, ENOENT
 from typing import ParamSpec, TypeVar
@@ -29,9 +30,15 @@ OWN = "/proc/thread-self/ns/net"
 def is_pinned(path: str) -> bool:
     """Whether a namespace is mounted at ``path``: the file alone may have survived a reboot."""
     try:
-        return os.stat(path).st_dev == os.stat(OWN).st_dev
+        return os.stat(path).st_dev == _device()
     except FileNotFoundError:
         return False
+
+
+@functools.cache
+def _device() -> int:
+    """That of the kernel's one file system of namespaces."""
+    return os.stat(OWN).st_dev
 
 
 def make_shared_directory(path: str) -> None:

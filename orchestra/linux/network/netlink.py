@@ -68,6 +68,9 @@ ALIAS_MAX = 255
 NAME_MAX = 15
 
 
+LONGEST = 1 << 15
+"""Bytes of the longest datagram that the kernel sends (netlink(7)). More would make every call map memory."""
+
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 HERE = -1
 """Instead of the number of a network namespace: the one of the socket."""
@@ -219,13 +222,15 @@ class Netlink:
         """
         waiting: dict[int, Request] = {}
         datagram = b""
-        for request in requests:
+        for place, request in enumerate(requests, 1):
             self._sequence += 1
             waiting[self._sequence] = request
-            datagram += render_message(request, NLM_F_REQUEST | NLM_F_ACK, self._sequence)
+            # The kernel tells of every failure, and of success only if it is asked to.
+            flags = NLM_F_REQUEST | NLM_F_ACK if place == len(requests) else NLM_F_REQUEST
+            datagram += render_message(request, flags, self._sequence)
         self._socket.send(datagram)
         first: OSError | None = None
-        while waiting:
+        while self._sequence in waiting:
             for message in self._receive():
                 request_answered = waiting.pop(message.sequence, None) if message.type == NLMSG_ERROR else None
                 if request_answered is not None:
@@ -315,7 +320,7 @@ class Netlink:
                 return bodies
 
     def _receive(self) -> list[Message]:
-        return list(parse_messages(self._socket.recv(1 << 17)))
+        return list(parse_messages(self._socket.recv(LONGEST)))
 
 
 def _ifinfo(*, up: bool = False) -> bytes:

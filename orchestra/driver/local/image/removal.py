@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from errno import EBUSY
 
+from orchestra.linux import whole_files
+
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -77,10 +79,10 @@ def _sweep(directory: int, top: int, token: str, moved: int, pending: list[str])
     return moved
 
 
-def mount_of(fd: int) -> str:
+def mount_of(fd: int) -> bytes:
     """The id of the mount a descriptor is on (proc_pid_fdinfo(5)): st_dev is equal for two binds of one file system."""
-    with open(f"/proc/self/fdinfo/{fd}") as file:
-        return next((line for line in file if line.startswith("mnt_id:")), "")
+    lines = whole_files.read(f"/proc/self/fdinfo/{fd}").splitlines()
+    return next((line for line in lines if line.startswith(b"mnt_id:")), b"")
 
 
 def tree_size(path: str) -> int:

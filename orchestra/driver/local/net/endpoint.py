@@ -13,6 +13,7 @@ from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.interfaces import interfaces_of, mac_address_of, names_of
 from orchestra.errors import FatalError, TemporaryError
+from orchestra.linux import whole_files
 from orchestra.linux.network.namespace import (
     inside,
     is_pinned,
@@ -119,8 +120,7 @@ def _give_up_connections() -> None:
     The container is gone, and perhaps its peers: so they are given up after one attempt, within about a second (tcp(7),
     tcp_orphan_retries).
     """
-    with open("/proc/sys/net/ipv4/tcp_orphan_retries", "w", encoding="ascii") as setting:
-        setting.write("1")
+    whole_files.set("/proc/sys/net/ipv4/tcp_orphan_retries", "1")
 
 
 def reattach(connection: Netlink, home: Home, leases: Leases, network: str) -> None:

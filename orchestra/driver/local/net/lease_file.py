@@ -33,6 +33,9 @@ LINES_MIN = 64
 LINES_FOR_ADDRESS = 4
 """The file is written anew when it has more lines than this for each address, and more than LINES_MIN."""
 
+PART = 1 << 14
+"""Bytes that are read at once."""
+
 Change = list[str]
 """[network, container, address, the pool's last address], or only the first two for addresses that are returned.
 
@@ -54,8 +57,9 @@ class LeaseFile:
 
     def store(self) -> None:
         """Raises OSError."""
-        _store(self._home, self._stored, self.leases)
-        self._stored, _ = _read(self._home)
+        self._stored = _store(self._home, self._stored, self.leases)
+        with _reading:
+            _known[_path(self._home)] = self._stored
 
 
 class _Known(NamedTuple):
@@ -75,8 +79,11 @@ _reading = threading.Lock()
 @contextlib.contextmanager
 def locked(home: Home) -> Iterator[LeaseFile]:
     """Hold the home's network lock; at the end ``leases`` is stored unless an exception passes through."""
-    private_files.make_directories(home.networks)
-    descriptor = os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = _open_lock(home)
+    except FileNotFoundError:
+        private_files.make_directories(home.networks)
+        descriptor = _open_lock(home)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         stored, damage = _read(home)
@@ -89,6 +96,10 @@ def locked(home: Home) -> Iterator[LeaseFile]:
         file.store()
     finally:
         os.close(descriptor)
+
+
+def _open_lock(home: Home) -> int:
+    return os.open(f"{home.networks}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def load(home: Home) -> Leases:
@@ -112,23 +123,36 @@ def _read(home: Home) -> tuple[_Known | None, str]:
 
 
 def _read_on(path: str, known: _Known | None) -> _Known:
-    with open(path, "rb") as file:
-        title = file.readline()
-        if known is None or known.title != title:
-            whole = file.readline()
-            if not isinstance(json.loads(title or b"{}").get("journal"), str):
-                raise ValueError("it has no title")
-            if not whole.endswith(b"\n"):
-                raise ValueError("it is incomplete")
-            known = _Known(title, file.tell(), 0, decode(Leases, json.loads(whole)))
-        if os.fstat(file.fileno()).st_size < known.offset:
-            raise ValueError("it was cut short")
-        file.seek(known.offset)
-        data = file.read()
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if known is None or os.pread(descriptor, len(known.title), 0) != known.title:
+            known = _begin(_read_from(descriptor, 0))
+        last, data = (rest := _read_from(descriptor, known.offset - 1))[:1], rest[1:]
+    finally:
+        os.close(descriptor)
+    if last != b"\n":
+        raise ValueError("it was cut short")
     end = data.rfind(b"\n") + 1
     changes: list[Change] = [json.loads(line) for line in data[:end].splitlines()]
     leases = _changed(known.leases, changes) if changes else known.leases
-    return _Known(title, known.offset + end, known.lines + len(changes), leases, torn=end < len(data))
+    return _Known(known.title, known.offset + end, known.lines + len(changes), leases, torn=end < len(data))
+
+
+def _read_from(descriptor: int, offset: int) -> bytes:
+    found = part = os.pread(descriptor, PART, offset)
+    while len(part) == PART:
+        found += (part := os.pread(descriptor, PART, offset + len(found)))
+    return found
+
+
+def _begin(content: bytes) -> _Known:
+    """The first two lines of a journal."""
+    title, whole, *_ = [*content.splitlines(keepends=True)[:2], b"", b""]
+    if not isinstance(json.loads(title or b"{}").get("journal"), str):
+        raise ValueError("it has no title")
+    if not whole.endswith(b"\n"):
+        raise ValueError("it is incomplete")
+    return _Known(title, len(title) + len(whole), 0, decode(Leases, json.loads(whole)))
 
 
 def _changed(leases: Leases, changes: Iterable[Change]) -> Leases:
@@ -197,14 +221,20 @@ def _find(home: Home) -> Leases:
         return find_leases(home)
 
 
-def _store(home: Home, stored: _Known | None, leases: Leases) -> None:
+def _store(home: Home, stored: _Known | None, leases: Leases) -> _Known:
+    """Returns what the file holds now."""
     # No fsync: bridges and namespaces do not survive a crash that loses the file, and it means nothing without them.
     changes = None if stored is None else _changes(stored.leases, leases)
     if stored is None or changes is None or stored.lines + len(changes) > _lines_max(leases):
         title = json.dumps({"journal": os.urandom(8).hex()})
-        private_files.store(_path(home), f"{title}\n{json.dumps(encode(leases))}\n".encode())
-    elif changes:
-        _append(_path(home), "".join(f"{json.dumps(change)}\n" for change in changes).encode())
+        first, second = f"{title}\n".encode(), f"{json.dumps(encode(leases))}\n".encode()
+        private_files.store(_path(home), first + second)
+        return _Known(first, len(first) + len(second), 0, leases)
+    if not changes:
+        return stored
+    lines = "".join(f"{json.dumps(change)}\n" for change in changes).encode()
+    _append(_path(home), lines)
+    return stored._replace(offset=stored.offset + len(lines), lines=stored.lines + len(changes), leases=leases)
 
 
 def _lines_max(leases: Leases) -> int:

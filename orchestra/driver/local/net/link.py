@@ -12,6 +12,7 @@ from orchestra.driver.local.net.failure import InterfaceGone
 from orchestra.driver.local.net.gate import gate_of_bridge, gate_of_port
 from orchestra.driver.local.net.mark import mark_of, parse_mark
 from orchestra.driver.local.net.parent_link import ensure_interface
+from orchestra.linux import whole_files
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
@@ -201,8 +202,7 @@ def connect(
 
 def _write_settings(settings: Sequence[tuple[str, str]]) -> None:
     for path, value in settings:
-        with open(f"/proc/sys/{path}", "w", encoding="utf-8") as file:
-            file.write(value)
+        whole_files.set(f"/proc/sys/{path}", value)
 
 
 def _ensure_port(
@@ -273,15 +273,13 @@ def set_sysctl(device: str, key: str, value: int) -> None:
 
 
 def get_sysctl(device: str, key: str) -> int:
-    with open(f"{SYSCTL}/{device}/{key}", encoding="ascii") as file:
-        return int(file.read())
+    return int(whole_files.read(f"{SYSCTL}/{device}/{key}"))
 
 
 def write_setting(path: str, value: int) -> None:
     """Set what a file below SYSCTL or SYSCTL_IPV6 holds for an interface. Raises OSError."""
     try:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(str(value))
+        whole_files.set(path, str(value))
     except FileNotFoundError as error:
         raise InterfaceGone(os.path.basename(os.path.dirname(path))) from error
 
@@ -289,7 +287,6 @@ def write_setting(path: str, value: int) -> None:
 def read_setting(path: str) -> int | None:
     """None if there is no such file: the interface has gone, or the kernel has no such setting."""
     try:
-        with open(path, encoding="ascii") as file:
-            return int(file.read())
+        return int(whole_files.read(path))
     except FileNotFoundError:
         return None

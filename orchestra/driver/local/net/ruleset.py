@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.filter import CHAINS, apply_rules, table_name
 from orchestra.errors import TemporaryError
-from orchestra.linux import private_files
+from orchestra.linux import private_files, whole_files
 from orchestra.linux.network.netlink import FAMILIES
 from orchestra.linux.network.nftables_watch import table_content
 from orchestra.record import Record
@@ -86,8 +86,7 @@ def _held(home: Home, stack: str, rules: int | None = None) -> str:
 def _load(home: Home, stack: str) -> _Seal | None:
     """None if there is no valid record: then the rules are made again."""
     try:
-        with open(_path(home, stack), encoding="ascii", errors="replace") as file:
-            words = file.read().split()
+        words = whole_files.read(_path(home, stack)).decode(errors="replace").split()
     except FileNotFoundError:
         return None
     return _Seal(*words) if len(words) == 2 else None
