@@ -166,6 +166,11 @@ class Home(NamedTuple):
         return f"{self.data}/loads"
 
     @property
+    def filters(self) -> str:
+        """Compiled filters of system calls. May be deleted at any time."""
+        return f"{self.data}/filters"
+
+    @property
     def ports(self) -> str:
         """Host ports that stacks took with `--ports auto`, one file for each stack. May be deleted at any time."""
         return f"{self.data}/ports"

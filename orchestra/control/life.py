@@ -25,6 +25,7 @@ def live(stack: str, driver_name: str) -> None:
     for descriptor in (control, parent):
         os.set_inheritable(descriptor, False)  # one that was executed has got them as they had to be for that
     process.set_name(NAME)
+    process.share_one_heap()
     home = find_home(os.environ, os.getuid())
     stack_home = home.stack(stack)
     for root in (home.data, home.run):

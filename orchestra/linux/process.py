@@ -42,6 +42,8 @@ PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+M_ARENA_MAX = -8  # malloc.h
+
 CLONE_PARENT = 0x00008000
 CLONE_INTO_CGROUP = 0x200000000
 
@@ -95,6 +97,15 @@ def boot_id() -> str:
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     check(_prctl(option, first, second, 0, 0), "prctl", f"option {option}")
+
+
+def share_one_heap() -> None:
+    """Have all threads allocate from one heap. Otherwise the C library gives each of them one of its own, of which much
+    stays unused, while only one at a time runs Python anyway (mallopt(3)).
+    """
+    mallopt = getattr(libc, "mallopt", None)  # musl has only one heap, and no such function
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
 
 
 def set_name(name: str) -> None:

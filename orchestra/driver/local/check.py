@@ -63,7 +63,7 @@ def check_start(home: Home, stack: str, spec: ContainerSpec, image: ReadyImage, 
     )
     profile = config["linux"].get("seccomp")
     if profile is not None and libseccomp.is_installed():
-        compile_filter(profile)
+        compile_filter(profile, home.filters)
     _check_names(spec)
     _check_processors(spec)
     with runtime_errors(spec.name):

@@ -266,9 +266,9 @@ class Containers:
         private_files.make_directories(f"{directory}/rootfs")
         layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again)
         files = ContainerDirectory(directory)
-        seccomp = store_filter(config, directory)
-        files.store("config.json", config)
         runtime = find_runtime(spec.runtime, spec.service)
+        seccomp = store_filter(config, directory, self._home.filters, whole=bool(runtime))
+        files.store("config.json", config)
         identity = Identity(container.id, container.image_digest, tuple(config["process"]["args"]))
         receiver = resolve_receiver(spec, identity)
         caller = spec.caller if spec.one_off is None else spec.one_off.caller

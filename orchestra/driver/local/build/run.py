@@ -25,7 +25,7 @@ from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.strays import container_group
 from orchestra.errors import FatalError
-from orchestra.linux import cgroup, private_files
+from orchestra.linux import cgroup, private_files, whole_files
 from orchestra.linux.readiness import first_readable
 from orchestra.model.desired import ContainerSpec
 from orchestra.model.names import ContainerName, ServiceName
@@ -94,11 +94,10 @@ def run_command(
             )
             with file_errors("a step"):
                 for file, text in render_etc_files(attachment).items():
-                    with open(f"{directory}/{file}", "w", encoding="utf-8") as written:
-                        os.fchmod(written.fileno(), 0o644)
-                        written.write(text)
+                    whole_files.write(f"{directory}/{file}", text.encode(), mode=0o644)
                 files = ContainerDirectory(directory)
-                settings = Settings(change.mounts, seccomp=store_filter(config, directory), inherited_streams=True)
+                seccomp = store_filter(config, directory, home.filters)
+                settings = Settings(change.mounts, seccomp=seccomp, inherited_streams=True)
                 files.store("config.json", config)
                 store_settings(files, settings)
                 stubs = _find_stubs(layers, config)
