@@ -30,9 +30,9 @@ FORKS = {"fork", "vfork", "clone", "clone3"}
 SYNCS = {"fsync", "fdatasync", "syncfs", "sync"}
 WRITES = {"write", "pwrite64", "writev"}
 
-ONE = {"calls": 14_200, "modules": 606, "processes": 11, "programs": 6, "syncs": 14, "bytes": 55_000}
+ONE = {"calls": 13_450, "modules": 606, "processes": 11, "programs": 6, "syncs": 13, "bytes": 37_200}
 """Of ``up -d`` of a stack with one container whose file is remembered, and ``down``: of all processes."""
-EACH = {"calls": 2_150, "modules": 0, "processes": 1, "programs": 1, "syncs": 5.5, "bytes": 39_600}
+EACH = {"calls": 1_610, "modules": 0, "processes": 1, "programs": 1, "syncs": 3.6, "bytes": 27_400}
 """Of each further container of the same stack."""
 COMMANDS = {
     ("ps",): {"calls": 2_220, "modules": 107},

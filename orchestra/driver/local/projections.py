@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+PAUSE, LONGEST_PAUSE = 2, 0.05
+"""How many times as long as the last run took the next change waits, and how many seconds at most."""
+
+
 class Projections:
     """restore: updates everything to match the current state, including what an earlier process left half done.
 
@@ -59,7 +63,7 @@ class Projections:
     async def run(self) -> None:
         attempts = 0
         while True:
-            asked = self._asked
+            asked, began = self._asked, anyio.current_time()
             names_only = self._rules_applied >= self._rules_asked
             try:
                 await run_sync(self._restore or (self._publish if names_only else self._apply))
@@ -70,6 +74,9 @@ class Projections:
             self._followed = asked
             self._done.set()
             self._done = anyio.Event()
+            took = anyio.current_time() - began
             with anyio.move_on_after(delay(attempts - 1) if attempts else None):
                 await self._wake.wait()
+            # What comes soon after is followed together with it: a run looks at all containers of the stack.
+            await anyio.sleep(min(took * PAUSE, LONGEST_PAUSE))
             self._wake = anyio.Event()

@@ -46,9 +46,7 @@ def test_a_program_is_not_taken_for_another_one(directory, monkeypatch, other):
     assert remembered_filters.load(directory, TEXT + (" " if other == "profile" else "")) is None
 
 
-@pytest.mark.parametrize(
-    "how", ["empty", "cut short", "changed", "of another profile", "link", "pipe", "open", "theirs"]
-)
+@pytest.mark.parametrize("how", ["empty", "cut short", "changed", "another's", "link", "pipe", "open", "theirs"])
 def test_what_is_damaged_or_not_certainly_ours_is_as_good_as_none(directory, how):
     remembered_filters.store(directory, TEXT, b"program")
     [file] = Path(directory).iterdir()

@@ -137,30 +137,33 @@ class Attached(Record):
         return hash(self.directory)
 
 
-_known: dict[str, tuple[tuple[int, ...], Attachment]] = {}
+_known: dict[str, tuple[tuple[int, ...], Attached]] = {}
 """By directory: what was read last, with what told this file from every other."""
 
 
 def load(directory: str) -> Attachment | None:
-    """The attachment of the container of this directory; None if it has none. Raises DamagedFile.
+    """The attachment of the container of this directory; None if it has none. Raises DamagedFile."""
+    found = _load(directory)
+    return None if found is None else found.attachment
 
-    Every projection reads all attachments: a file that has not changed is not read again.
-    """
+
+def _load(directory: str) -> Attached | None:
+    """Every projection reads all attachments: a file that has not changed is not read again."""
     files = ContainerDirectory(directory)
     try:
         identity = _identify(directory)
         known = _known.get(directory)
         if known is not None and known[0] == identity:
             return known[1]
-        attachment = decode(Attachment, files.load(FILE))
+        attached = Attached(directory, decode(Attachment, files.load(FILE)))
         if _identify(directory) == identity:
-            _known[directory] = identity, attachment
+            _known[directory] = identity, attached
     except (FileNotFoundError, NotADirectoryError):
         _known.pop(directory, None)
         return None
     except ValueError as error:
         raise DamagedFile(files.file(FILE), str(error)) from error
-    return attachment
+    return attached
 
 
 def _identify(directory: str) -> tuple[int, ...]:
@@ -192,7 +195,7 @@ def load_all(stack: StackHome) -> tuple[Attached, ...]:
     found: list[Attached] = []
     for directory in map(stack.container, names):
         with contextlib.suppress(DamagedFile):
-            attachment = load(directory)
-            if attachment is not None:
-                found.append(Attached(directory, attachment))
+            attached = _load(directory)
+            if attached is not None:
+                found.append(attached)
     return tuple(found)

@@ -183,10 +183,23 @@ def test_conditions_of_a_profile_are_decided():
 
 @pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp (Debian: libseccomp2)")
 def test_the_bundle_carries_the_compiled_filter(tmp_path):
-    config = render()
+    config, whole = render(), render()
+    compiled = libseccomp.compile_profile(config["linux"]["seccomp"])
     assert store_filter(config, str(tmp_path)) == "seccomp.bpf"
-    assert (tmp_path / "seccomp.bpf").read_bytes() == libseccomp.compile_profile(config["linux"]["seccomp"])
+    assert (tmp_path / "seccomp.bpf").read_bytes() == compiled
+    assert store_filter(whole, str(tmp_path), whole=True) == "seccomp.bpf"
+    assert whole == render(), "another runtime compiles it itself"
     assert store_filter(render(privileged=True), str(tmp_path)) == ""
+
+
+@pytest.mark.skipif(not libseccomp.is_installed(), reason="needs libseccomp (Debian: libseccomp2)")
+def test_of_the_rules_a_bundle_keeps_those_that_ask_another_process(tmp_path):
+    config = render()
+    asking = {"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}
+    profile = {**config["linux"]["seccomp"], "listenerPath": "/listener"}
+    config["linux"]["seccomp"] = {**profile, "syscalls": [*profile["syscalls"], asking]}
+    store_filter(config, str(tmp_path))
+    assert config["linux"]["seccomp"] == {**profile, "syscalls": [asking]}
 
 
 def test_without_the_library_containers_run_and_that_is_said_once(tmp_path, monkeypatch, capsys):
