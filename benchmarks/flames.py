@@ -1,6 +1,6 @@
-"""Draw where commands spend their time, as flame graphs in docs/pictures, from samples of real runs.
+"""Draw where commands spend their time, as flame graphs in docs/flames, from samples of real runs.
 
-    python benchmarks/flames.py --image rootfs:DIR [--spy py-spy] [--only exec,config] [--write docs/pictures]
+    python benchmarks/flames.py --image rootfs:DIR [--spy py-spy] [--only exec,config] [--write DIRECTORY]
 
 DIR is a small userland with ``sleep`` and ``true``. ``py-spy`` (PyPI) looks at the Python processes from outside, a
 thousand times a second, and at those threads only that use a processor. Each operation is repeated ROUNDS times. The
@@ -208,13 +208,13 @@ def main() -> None:
     parser.add_argument("--image", required=True)
     parser.add_argument("--spy", default="py-spy")
     parser.add_argument("--only", default=",".join(OPERATIONS))
-    parser.add_argument("--write", default="docs/pictures")
+    parser.add_argument("--write", default="docs/flames")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flames-") as directory:
         for name in options.only.split(","):
             title, measure = OPERATIONS[name]
             world = World(directory, options.spy, options.image)
-            Path(options.write, f"flames-{name}.svg").write_text(draw(measure(world), title))
+            Path(options.write, f"{name}.svg").write_text(draw(measure(world), title))
 
 
 if __name__ == "__main__":
