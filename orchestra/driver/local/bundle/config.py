@@ -50,7 +50,7 @@ def render_bundle(
         "annotations": _annotations(spec, image),
         "linux": {
             "namespaces": render_namespaces(spec, attachment),
-            "sysctl": render_sysctls(spec, attachment),
+            "sysctl": render_sysctls(spec, attachment, host),
             "cgroupsPath": cgroups_path,
             "resources": render_resources(spec, host),
             "devices": render_devices(spec, host),

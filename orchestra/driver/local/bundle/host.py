@@ -12,7 +12,7 @@ from orchestra.driver.local.bundle.security import BUILT_IN, UNCONFINED, parse_s
 from orchestra.driver.local.bundle.world import HostDevice, HostFacts
 from orchestra.errors import FatalError
 from orchestra.home import is_rootless
-from orchestra.linux import cgroup
+from orchestra.linux import cgroup, user_namespace
 from orchestra.linux.security import capabilities
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def observe_host(spec: ContainerSpec) -> HostFacts:
         kernel=os.uname().release,
         seccomp_profile=_load_profile(spec),
         only_root=_is_root_alone(),
+        every_group=user_namespace.is_initial(),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.errors import FatalError
-from orchestra.model.sharing import Host
+from orchestra.model.sharing import Bare, Host, Own
 
 if TYPE_CHECKING:
+    from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.model.desired import ContainerSpec
 
@@ -22,6 +23,10 @@ IPC_SYSCTLS = (
     "kernel/shmmni",
     "kernel/shm_rmid_forced",
 )
+
+# As in Docker, since images count on it: a user other than root may listen on port 80 (ip(7)) and ping (icmp(7)).
+OPEN_PORTS = {"net.ipv4.ip_unprivileged_port_start": "0"}
+OPEN_PING = {"net.ipv4.ping_group_range": "0 2147483647"}
 
 
 def render_namespaces(spec: ContainerSpec, attachment: Attachment) -> list[dict[str, str]]:
@@ -45,9 +50,13 @@ def render_hostname(spec: ContainerSpec, attachment: Attachment) -> str:
     return ""
 
 
-def render_sysctls(spec: ContainerSpec, attachment: Attachment) -> dict[str, str]:
+def render_sysctls(spec: ContainerSpec, attachment: Attachment, host: HostFacts) -> dict[str, str]:
     """With the domain name, which the kernel takes the same way."""
-    found = {_sysctl(name, spec, attachment): value for name, value in spec.sysctls.items()}
+    found: dict[str, str] = {}
+    if attachment.namespace_path is not None and isinstance(spec.network_mode, Own | Bare):
+        # The kernel refuses a range of groups that the user namespace does not have.
+        found |= OPEN_PORTS | (OPEN_PING if host.every_group else {})
+    found |= {_sysctl(name, spec, attachment): value for name, value in spec.sysctls.items()}
     if spec.domainname:
         found["kernel.domainname"] = spec.domainname
     return found

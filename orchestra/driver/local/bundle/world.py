@@ -29,7 +29,7 @@ class HostFacts(Record):
     devices: the node at each path of the host that the container names as a device; for a directory, all nodes in it.
     every_device: all of the host's, for a privileged container. machine, kernel: as uname(2) tells them.
     seccomp_profile: the content of the file that ``security_opt`` names. only_root: whether containers have no ids but
-    root's.
+    root's. every_group: whether all group IDs exist, as in the machine's own user namespace.
     """
 
     capabilities: tuple[str, ...] = NAMES
@@ -40,3 +40,4 @@ class HostFacts(Record):
     kernel: str = "6.1"
     seccomp_profile: Mapping[str, Any] | None = None
     only_root: bool = False
+    every_group: bool = True

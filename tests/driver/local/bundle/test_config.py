@@ -85,7 +85,7 @@ PLAIN = {
             {"type": "pid"},
             {"type": "network", "path": "/run/netns/c0ffee"},
         ],
-        "sysctl": {},
+        "sysctl": {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"},
         "cgroupsPath": "/orchestra/s/c0ffee",
         "resources": {
             "devices": [

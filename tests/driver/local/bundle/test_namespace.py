@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from orchestra.driver.local.bundle.world import HostFacts
 from orchestra.errors import FatalError
 from orchestra.model.sharing import Bare, Host, OfService
 from tests.driver.local.bundle.containers import attachment, render
 
 ON_HOST = attachment(namespace_path=None)
+START = "net.ipv4.ip_unprivileged_port_start"
+OPEN = {START: "0", "net.ipv4.ping_group_range": "0 2147483647"}
 
 
 def namespaces(config):
     return {entry["type"]: entry.get("path", "") for entry in config["linux"]["namespaces"]}
+
+
+def sysctls(**more):
+    return render(**more)["linux"]["sysctl"]
 
 
 OWN = {"mount": "", "cgroup": "", "uts": "", "ipc": "", "pid": "", "network": "/run/netns/c0ffee"}
@@ -48,7 +55,22 @@ def test_a_name_needs_a_namespace(attribute):
 
 
 def test_a_domain_name_is_set_as_the_kernel_takes_it():
-    assert render(domainname="example.org")["linux"]["sysctl"] == {"kernel.domainname": "example.org"}
+    assert sysctls(domainname="example.org") == {**OPEN, "kernel.domainname": "example.org"}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, OPEN),
+        ({"network_mode": Bare()}, OPEN),
+        ({"sysctls": {"net/ipv4/ip_unprivileged_port_start": "80"}}, {**OPEN, START: "80"}),
+        ({"host": HostFacts(every_group=False)}, {START: "0"}),
+        ({"network_mode": Host(), "attached": ON_HOST}, {}),
+        ({"network_mode": OfService("db")}, {}),
+    ],
+)
+def test_any_user_may_listen_on_any_port_of_a_network_of_its_own(more, expected):
+    assert sysctls(**more) == expected
 
 
 def test_a_containers_own_name_is_cut_to_what_the_kernel_takes():
@@ -67,7 +89,7 @@ def test_a_containers_own_name_is_cut_to_what_the_kernel_takes():
     ],
 )
 def test_kernel_settings_of_a_namespace(name, spelling):
-    assert render(sysctls={name: "1"})["linux"]["sysctl"] == {spelling: "1"}
+    assert sysctls(sysctls={name: "1"}) == {**OPEN, spelling: "1"}
 
 
 @pytest.mark.parametrize(
