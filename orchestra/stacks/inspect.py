@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestra.driver import Part
 from orchestra.errors import ComposeFileNotFound, UserError
-from orchestra.record import Record
+from orchestra.record import Record, replace
 from orchestra.stacks.containers import Seen, damage_of, find_stack, ignore, look_at_containers, observe_containers
 
 TYPE_CHECKING = False
@@ -83,11 +83,16 @@ class Inspector:
     def _details(self, stack: str, row: ContainerRow) -> Inspected | None:
         """None if the container was removed in the meantime."""
         from orchestra.driver.local.inspection import inspect
+        from orchestra.model.observed import Created, Exited
 
         home = self._context.home
         container = next((each for each in observe_containers(self._context, stack) if each.name == row.name), None)
         if container is None:
             return None
+        if isinstance(container.status, Created) and row.state == "exited":
+            # Before a reboot, and it is not made whole yet.
+            ended = Exited(row.exit_code, row.started_at, row.finished_at, row.oom_killed)
+            container = replace(container, status=ended)
         details = inspect(home, home.stack(stack), container, is_restarting=row.state == "restarting")
         return Inspected(stack, row, details)
 

@@ -105,6 +105,7 @@ services:
     row = stack.containers()["web"]
     assert (row["State"], row["Status"].endswith("(Paused)")) == ("paused", True)
     lines = len(stack.run("logs", "web").stdout)
+    assert stack.run("inspect", "-f", "{{.State.Status}} {{.State.Paused}}", "web").stdout == "paused true\n"
     assert "is paused" in stack.run("exec", "-T", "web", "true", code=1).stderr
     assert stack.run("ps", "-q", "--status", "paused").stdout.startswith(row["ID"])
     assert len(stack.run("logs", "web").stdout) == lines

@@ -83,6 +83,7 @@ volumes: {{named: {{}}}}
     }
     assert after["job"]["Status"].startswith("Exited (0)")
     assert after["idle"]["Status"].startswith("Exited (137)")
+    assert stack.run("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "idle").stdout == "exited 137\n"
     assert {name: row["ID"] for name, row in after.items()} == {name: row["ID"] for name, row in before.items()}
     assert after["db"]["Ports"] == before["db"]["Ports"]
     assert within(stack, "db", "cat", *places) == "kept\n" * 3

@@ -93,10 +93,12 @@ def _bare(container: Container) -> ContainerSpec:
 
 def _state(container: Container, directory: ContainerDirectory, *, is_restarting: bool) -> dict[str, Any]:
     status = container.status
+    is_paused = isinstance(status, Running) and status.paused
+    state = "restarting" if is_restarting else "paused" if is_paused else type(status).__name__.lower()
     found: dict[str, Any] = {
-        "Status": "restarting" if is_restarting else type(status).__name__.lower(),
+        "Status": state,
         "Running": isinstance(status, Running) or is_restarting,
-        "Paused": False,
+        "Paused": is_paused,
         "Restarting": is_restarting,
         "OOMKilled": isinstance(status, Exited) and status.oom_killed,
         "Dead": False,
