@@ -12,7 +12,8 @@ from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.render.say import say
 from orchestra.cli.render.sizes import describe_size
 from orchestra.errors import UserError
-from orchestra.stacks.publish import PublishOptions, copy_images, draft, pinned, publish, push_built
+from orchestra.stacks.publish import PublishOptions, draft, pinned, publish, push_built
+from orchestra.stacks.publish_images import copy_images
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ def run(invocation: Invocation) -> int:
     if values["dry_run"]:
         print(visible(_render_doubts(found), lines=True), end="")
         _show_files(pinned(context, found) if is_pinned and not options.app and not found.built else found)
-        for image in sorted(set(found.images.values())) if options.app else ():
+        for image in found.images.names if options.app else ():
             say(f"Would copy {image} to {found.name.repository}")
         say(f"Would publish oci://{found.name}")
         return 0
@@ -41,7 +42,8 @@ def run(invocation: Invocation) -> int:
             show_error(invocation, error, image)
     copied = None
     if options.app:
-        copied, failures = with_progress(invocation, partial(copy_images, context, found, options))
+        copy = partial(copy_images, context, found.images, found.name, insecure=options.insecure_registry)
+        copied, failures = with_progress(invocation, copy)
         for image, error in failures.items():
             show_error(invocation, error, image)
         if failures:

@@ -7,6 +7,7 @@ import datetime
 from orchestra.errors import UserError
 from orchestra.model.project import Chosen
 from orchestra.record import Record, replace
+from orchestra.stacks.publish_images import check_images, find_images, images_of_hooks, render_pins
 from orchestra.stacks.sensitive import is_secret_by_name, secrets_in
 from orchestra.stacks.stack_file import StackFile
 
@@ -16,15 +17,12 @@ if TYPE_CHECKING:
 
     from orchestra.compose import Loaded
     from orchestra.compose.publishing import Publication, PublishedFile
-    from orchestra.driver.local.image.documents.manifest import Descriptor
     from orchestra.driver.local.image.naming.name import ImageName
     from orchestra.driver.local.image.registry.artifact import Part, Version
     from orchestra.model.event import Event
     from orchestra.stacks.context import Context
     from orchestra.stacks.images.parallel import Failures
-
-    Copied = Mapping[str, Descriptor]
-    """By image as the file has it."""
+    from orchestra.stacks.publish_images import Copied, StackImages
 
 PINS = "image-digests.yaml"
 
@@ -44,14 +42,14 @@ class PublishOptions(Record):
 
 class Draft(Record):
     """What would be published. doubts: warnings to show first, by heading. built: services whose images
-    are pushed too. images: by service.
+    are pushed too.
     """
 
     name: ImageName
     parts: tuple[Part, ...]
     doubts: Mapping[str, tuple[str, ...]]
     built: tuple[str, ...]
-    images: Mapping[str, str]
+    images: StackImages
 
     @property
     def files(self) -> tuple[tuple[str, int, str], ...]:
@@ -80,11 +78,11 @@ def draft(context: Context, options: PublishOptions) -> Draft:
             hint="publish them too and include them by oci://, or print one file with orchestra config",
         )
     env_files = {name: _read(path) for name, path in publication.env_files.items()}
-    images = {key: service.image for key, service in sorted(loaded.stack.services.items()) if service.image}
+    images = find_images(loaded.stack)
     if options.app:
-        _check_images(images)
+        check_images(images)
     built = tuple(key for key, service in sorted(loaded.stack.services.items()) if service.build is not None)
-    doubts = _doubts(loaded, publication, env_files, with_env=options.with_env)
+    doubts = _doubts(loaded, publication, env_files, options)
     return Draft(name, _parts(publication, env_files), doubts, built, images)
 
 
@@ -96,44 +94,20 @@ def push_built(context: Context, found: Draft, hear: Callable[[Event], None]) ->
     return push(everything, PushOptions(found.built), hear) if found.built else {}
 
 
-def copy_images(
-    context: Context, found: Draft, options: PublishOptions, hear: Callable[[Event], None]
-) -> tuple[Copied, Failures]:
-    """Copy the images of all services into the repository of the stack. Return what is there, and the errors."""
-    from functools import partial
-
-    from orchestra.driver.local.image.registry import Access
-    from orchestra.driver.local.image.registry.copy import copy_image
-    from orchestra.stacks.images.library import open_library, parse_name
-    from orchestra.stacks.images.parallel import in_parallel
-
-    content, access = open_library(context).content, Access(context.environment)
-    copied: dict[str, Descriptor] = {}
-
-    def copy(image: str) -> None:
-        copied[image] = copy_image(parse_name(image), found.name, content, access, insecure=options.insecure_registry)
-
-    jobs = {image: partial(copy, image) for image in sorted(set(found.images.values()))}
-    return copied, in_parallel("copy", jobs, hear, at_once=context.parallel)
-
-
 def pinned(context: Context, found: Draft, copied: Copied | None = None) -> Draft:
     """With a file that pins the images: to what their names mean now, or to their copies.
 
     Raises OrchestraError if a registry does not have an image, denies access, or cannot be reached.
     """
-    from orchestra.compose.render import render_plain
     from orchestra.driver.local.image.registry.artifact import Part
     from orchestra.stacks.images.digests import pin_images
     from orchestra.stacks.sources.registry import COMPOSE_FILE, FILE_NAME
 
     if copied is None:
-        pins = pin_images(context, found.images.values())
+        pins = pin_images(context, found.images.names)
     else:
         pins = {image: str(found.name.at(descriptor.digest)) for image, descriptor in copied.items()}
-    services = {key: {"image": pins[image]} for key, image in found.images.items()}
-    data = render_plain({"services": services}, "yaml").encode()
-    return replace(found, parts=(*found.parts, Part(COMPOSE_FILE, data, {FILE_NAME: PINS})))
+    return replace(found, parts=(*found.parts, Part(COMPOSE_FILE, render_pins(found.images, pins), {FILE_NAME: PINS})))
 
 
 def publish(context: Context, found: Draft, options: PublishOptions, copied: Copied | None = None) -> str:
@@ -185,17 +159,6 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _check_images(images: Mapping[str, str]) -> None:
-    from orchestra.stacks.images.library import name_of
-
-    for key, image in images.items():
-        if name_of(image) is None:
-            raise UserError(
-                f"the image of service {key} cannot be included: {image} is not from a registry",
-                hint="publish the stack without --app, or give the service an image that can be pushed",
-            )
-
-
 def _parts(publication: Publication, env_files: Mapping[str, bytes]) -> tuple[Part, ...]:
     from orchestra.driver.local.image.registry.artifact import Part
     from orchestra.stacks.sources.registry import COMPOSE_FILE, ENV_FILE, ENV_NAME, EXTENDED, FILE_NAME
@@ -213,7 +176,7 @@ def _parts(publication: Publication, env_files: Mapping[str, bytes]) -> tuple[Pa
 
 
 def _doubts(
-    loaded: Loaded, publication: Publication, env_files: Mapping[str, bytes], *, with_env: bool
+    loaded: Loaded, publication: Publication, env_files: Mapping[str, bytes], options: PublishOptions
 ) -> dict[str, tuple[str, ...]]:
     binds = [
         f"service {key}: {_written(volume.source or '', publication)}:{volume.target}"
@@ -221,9 +184,13 @@ def _doubts(
         for volume in service.volumes
         if volume.type == "bind"
     ]
+    apart = images_of_hooks(loaded.stack) if options.app else ()
     found: dict[str, list[str]] = {
         "Bind mounts are published as they are declared, without the files:": binds,
-        "These files are named by the stack, and not published:": [*_left_behind(loaded, publication, with_env)],
+        "These files are named by the stack, and not published:": [
+            *_left_behind(loaded, publication, options.with_env)
+        ],
+        "These images are not included, and fetched from where they are:": [*apart],
         "These values look like secrets, and would be published:": [
             *(line for file in publication.files for line in _secrets_of(file)),
             *(line for name, data in env_files.items() for line in _secrets_of_env(publication.env_files[name], data)),

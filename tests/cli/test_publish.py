@@ -251,10 +251,15 @@ def test_an_application_brings_its_images(host, orchestra, put, folder, publish,
         assert orchestra("image", "push", "-q", f"{host}/here:1")[0] == 0
         (folder / "compose.yaml").write_text(
             f"services:\n  web: {{image: '{elsewhere}/web:1'}}\n  too: {{image: '{elsewhere}/web:1'}}\n"
-            f"  here: {{image: '{host}/here:1', profiles: [more]}}\n"
+            f"  here:\n    image: '{host}/here:1'\n    profiles: [more]\n    volumes:\n      - /other\n"
+            f"      - {{type: image, source: '{elsewhere}/web:1', target: /a$$b, image: {{subpath: etc}}}}\n"
         )
         reference = publish("--app", f"{host}/team/app:1")
-    images = {key: each["image"] for key, each in services(orchestra, reference, "--profile", "*").items()}
+    found = services(orchestra, reference, "--profile", "*")
+    images = {key: each["image"] for key, each in found.items()}
+    _, mounted = found["here"]["volumes"]
+    assert mounted["source"] == f"{host}/team/app@{digest}"
+    assert (mounted["target"], mounted["image"]) == ("/a$$b", {"subpath": "etc"})
     own = manifest(host, "team/app", images["here"].rpartition("@")[2])
     assert own["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
     assert images == {
@@ -289,14 +294,18 @@ def test_an_application_is_listed_for_docker(orchestra, put, folder, publish, tm
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("service", "told"),
     [
-        ("rootfs:/", "the image of service web cannot be included: rootfs:/ is not from a registry"),
-        ("{host}/nosuch:1", "nothing was published: an image cannot be included"),
+        ("image: 'rootfs:/'", "the image of service web cannot be included: rootfs:/ is not from a registry"),
+        ("image: '{host}/nosuch:1'", "nothing was published: an image cannot be included"),
+        (
+            "image: x, volumes: [{{type: image, source: 'rootfs:/x', target: /x}}]",
+            "an image mounted by service web cannot be included: rootfs:/x is not from a registry",
+        ),
     ],
 )
-def test_an_application_that_is_not_complete_is_not_published(host, orchestra, folder, image, told):
-    (folder / "compose.yaml").write_text(f"services: {{web: {{image: '{image.format(host=host)}'}}}}\n")
+def test_an_application_that_is_not_complete_is_not_published(host, orchestra, folder, service, told):
+    (folder / "compose.yaml").write_text(f"services: {{web: {{{service.format(host=host)}}}}}\n")
     code, _, err = orchestra("publish", "--app", f"{host}/team/incomplete")
     assert code == 1
     assert told in err
