@@ -27,25 +27,20 @@ NETWORK = "orchestra.builds"
 def living(home: Home) -> Iterator[None]:
     """In this context the stack of builds counts as running. Builders share it.
 
-    The first one removes what killed ones have left, the last one the network.
+    The first one removes what killed ones have left, the last one everything that only builds need.
     """
-    stack = home.stack(BUILDS)
-    with file_errors("the lock of builds"):
-        private_files.make_directories(stack.containers)
-        lock = os.open(stack.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _join(home)
     try:
-        _when_alone(home, lock, _sweep)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        try:
-            yield
-        finally:
-            _when_alone(home, lock, _finish)
+        yield
     finally:
-        os.close(lock)
+        try:
+            _when_alone(home, lock, _end)
+        finally:
+            os.close(lock)
 
 
 def note_step(home: Home) -> None:
-    """Call this before a step is carried out: the stack has something from then on."""
+    """Call this before a step is carried out: from then on there may be something to remove."""
     with file_errors("a step"):
         os.close(os.open(_note(home), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
@@ -54,26 +49,66 @@ def _note(home: Home) -> str:
     return os.path.join(home.stack(BUILDS).run, "steps")
 
 
+def _join(home: Home) -> int:
+    """Hold the lock with others. The last builder removes its file, so another may be there once it is held."""
+    while True:
+        lock = _open_lock(home)
+        try:
+            _when_alone(home, lock, _sweep)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if _is_current(home, lock):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _open_lock(home: Home) -> int:
+    stack = home.stack(BUILDS)
+    with file_errors("the lock of builds"):
+        while True:
+            private_files.make_directories(stack.containers)
+            with contextlib.suppress(FileNotFoundError):  # removed in between
+                return os.open(stack.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_current(home: Home, lock: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(home.stack(BUILDS).lock))
+    except FileNotFoundError:
+        return False
+
+
 def _when_alone(home: Home, lock: int, work: Callable[[Home], None]) -> None:
-    """If steps were carried out since the last builder that was alone has ended."""
-    if not os.path.exists(_note(home)):
-        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
-    with contextlib.suppress(StillInUse):
-        work(home)
+    if _is_current(home, lock):
+        with contextlib.suppress(StillInUse):
+            work(home)
 
 
-def _finish(home: Home) -> None:
-    from orchestra.driver.local.net.network import remove_network
+def _end(home: Home) -> None:
+    stack, note = home.stack(BUILDS), _note(home)
+    is_used = os.path.exists(note)
+    if is_used:
+        from orchestra.driver.local.net.network import remove_network
 
-    remove_network(home, BUILDS, NETWORK)
-    os.unlink(_note(home))
+        remove_network(home, BUILDS, NETWORK)
+    # What a killed step has left stays for the next builder.
+    with contextlib.suppress(OSError):
+        os.rmdir(stack.containers)
+        if is_used:
+            os.unlink(note)
+        os.unlink(stack.lock)
+        os.rmdir(stack.run)
 
 
 def _sweep(home: Home) -> None:
+    if not os.path.exists(_note(home)):
+        return
     from orchestra.driver.local.net.endpoint import detach
     from orchestra.driver.local.strays import end_strays
 

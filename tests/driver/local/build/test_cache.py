@@ -337,7 +337,11 @@ def containers(home):
 def leftovers(home):
     """What a build has not removed."""
     found = [left for left in Snapshotter(home).leftovers({}) if left.stack == BUILDS]
-    return [*found, *containers(home), *(name for name in os.listdir(home.snapshots + "/layers") if ".new" in name)]
+    return [
+        *found,
+        *os.listdir(f"{home.run}/stacks"),
+        *(name for name in os.listdir(home.snapshots + "/layers") if ".new" in name),
+    ]
 
 
 def check_layers(home):
