@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.engine.driver import Settles
-from orchestra.plan.done import SETTLING, Standing, judge_down, judge_up
+from orchestra.plan.done import SETTLING, Standing, is_under_way, judge_down, judge_up
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,6 +29,10 @@ async def wait_until_up(
     sure = False
     while True:
         await engine.wait(lambda *_: True)
+        if is_under_way(engine.desired, engine.plan, engine.in_flight(), services):
+            failed_at, sure = None, False
+            await engine.wait_for_plan(until=None)
+            continue
         standing = standing_of_up(engine, wait=wait, services=services, since=since)
         now = engine.now()
         failed_at = (failed_at or now) if standing.failures and not standing.starting else None

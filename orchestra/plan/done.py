@@ -51,6 +51,27 @@ class Standing(Record):
     look_at: float | None = None
 
 
+def is_under_way(
+    desired: Desired, plan: Plan, in_flight: Mapping[ResourceId, Action], services: Collection[str] = ()
+) -> bool:
+    """Whether a container of these services (empty: all) is being created or started, so that ``up`` is not done.
+
+    Cheap: it looks only at what is under way. False does not mean that it is done.
+    """
+    making = {
+        action.resource.name
+        for action in in_flight.values()
+        if isinstance(action, CreateContainer) or (isinstance(action, StartContainer) and not action.restarts)
+    }
+    making.difference_update(resource.name for resource in plan.hopeless)
+    return any(
+        spec.name in making
+        and _selected(spec.service, services)
+        and desired.wish(spec.service).goal in (Goal.RUN, Goal.CREATE)
+        for spec in desired.of_services
+    )
+
+
 def judge_up(
     desired: Desired,
     observed: Observed,

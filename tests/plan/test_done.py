@@ -10,7 +10,7 @@ from orchestra.model.observed import Created, Exited, Failure, Network, Observed
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import CreateNetwork, StartContainer
-from orchestra.plan.done import SETTLING, Standing, is_down, judge_down, judge_stop, judge_up
+from orchestra.plan.done import SETTLING, Standing, is_down, is_under_way, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
 from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
@@ -27,7 +27,10 @@ def running(health=HealthStatus.NONE, since=100.0):
 
 def judge(desired, world, *, now=NOW, in_flight=(), **options) -> Standing:
     flights = {action.resource: action for action in in_flight}
-    return judge_up(desired, world, plan(desired, world, flights, now), flights, now, **options)
+    found = plan(desired, world, flights, now)
+    standing = judge_up(desired, world, found, flights, now, **options)
+    assert standing.starting or not is_under_way(desired, found, flights, options.get("services", ()))
+    return standing
 
 
 def is_up(desired, world, wait=False, services=()):
@@ -263,3 +266,13 @@ def test_what_another_stack_uses_does_not_keep_a_down_from_its_end():
     standing = judge_down(down, left, planned, {})
     assert (standing.starting, [f.in_use for f in standing.failures]) == (False, [True])
     assert planned.wake_at is not None, "it is tried again"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "services", "under_way"), [(0, (), True), (0, ["web"], True), (0, ["db"], False), (1, (), False)]
+)
+def test_what_is_being_started_shows_at_once_that_up_is_not_done(restarts, services, under_way):
+    start = StartContainer("s-web-1", restarts, 0, "it is to run")
+    flights = {start.resource: start}
+    world = changed(UP, "s-web-1", status=Created())
+    assert is_under_way(DESIRED, plan(DESIRED, world, flights, NOW), flights, services) is under_way
