@@ -68,9 +68,10 @@ class Tool:
         with tempfile.TemporaryFile() as output:
             begin = time.perf_counter()
             command = [*self.command, "-f", f"{self.inside}/{stack}/compose.yaml", *arguments]
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | self.environment
-            )
+            # Without what slows down a developer's Python, such as PYTHONUNBUFFERED.
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+            environment |= self.environment
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
             child.wait()  # without a timeout it blocks; with one it would poll and round the result up
             elapsed = time.perf_counter() - begin
             if child.returncode:

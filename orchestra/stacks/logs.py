@@ -117,8 +117,9 @@ def _merge(home: StackHome, containers: Iterable[Container], selection: Selectio
                 yield Missed(container, line) if isinstance(line, Gap) else Written(container, line)
         cursor.close()
 
+    each = [lines(container) for container in containers]
     try:
-        yield from heapq.merge(*map(lines, containers), key=lambda happened: happened.line.stamp)
+        yield from each[0] if len(each) == 1 else heapq.merge(*each, key=lambda happened: happened.line.stamp)
     finally:
         if handover is not None:
             handover.close()

@@ -37,6 +37,8 @@ STREAMS = 2
 MISSES = 3
 
 _FULL, _PARTIAL = b"F", b"P"
+WHOLE = 4
+"""Fields of a record: stamp, stream, tag and text."""
 
 
 class _Unfinished:
@@ -90,7 +92,11 @@ class LogCursor:
             budget = None if budget is None else budget - len(data)
             *records, self._rest = (self._rest + data).split(b"\n")
             for record in records:
-                line = self._take(record)
+                fields = record.split(b" ", 3)
+                if len(fields) == WHOLE and fields[2] == _FULL and not self._unfinished and not self._torn:
+                    line: Line | None = Line(fields[0], fields[1], fields[3])  # most lines are one record
+                else:
+                    line = self._take(record)
                 if line is not None:
                     self._stamp = line.stamp
                     yield line
@@ -277,7 +283,7 @@ class _Piece(NamedTuple):
 def _parse(record: bytes) -> _Piece | None:
     """None if this is not a record: a full disk may leave only its head."""
     fields = record.split(b" ", 3)
-    return _Piece(*fields) if len(fields) == 4 and fields[2] in (_FULL, _PARTIAL) else None
+    return _Piece(*fields) if len(fields) == WHOLE and fields[2] in (_FULL, _PARTIAL) else None
 
 
 class _Collected(NamedTuple):
