@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import subprocess
+import tarfile
 
 import pytest
 
@@ -74,6 +75,24 @@ OTHERS = [
     ("rm -fs web", {"db-1": "running"}),
     ("up -d web", UP),
 ]
+IMAGES, VOLUMES, NETWORKS = "image ls --format {{.Repository}}", "volume ls -q", "network ls --format {{.Name}}"
+OF_HOME = [
+    ("image import FOLDER/root.tar imported:1", IMAGES, "imported", True),
+    ("image build -q -t built:1 FOLDER", IMAGES, "built", True),
+    ("image tag built:1 tagged:1", IMAGES, "tagged", True),
+    ("image save -o FOLDER/saved.tar built:1", IMAGES, "built", True),
+    ("image rm built:1", IMAGES, "built", False),
+    ("image load -q -i FOLDER/saved.tar", IMAGES, "built", True),
+    ("image prune -af", IMAGES, "imported", False),
+    ("volume create kept", VOLUMES, "kept", True),
+    ("volume prune -af", VOLUMES, "kept", False),
+    ("network create shared", NETWORKS, "shared", True),
+    ("network rm shared", NETWORKS, "shared", False),
+    ("network create unused", NETWORKS, "unused", True),
+    ("network prune -f", NETWORKS, "unused", False),
+    ("system prune -f", VOLUMES, "kept", False),
+]
+"""Commands on what no stack owns, a question that lists it, and whether a word is in the answer when all is done."""
 BETWEEN = {"rm -fs web": STOPPED}
 """Of commands that consist of two."""
 LONGEST = 0.6
@@ -144,3 +163,29 @@ def test_two_commands_at_once_are_done_one_after_the_other(write_stack, one, oth
     assert eventually(lambda: states(stack) in outcomes), told
     assert 0 in (first.returncode, second.returncode), told
     assert all(code in (0, 1) for _said, code in told), told
+
+
+def test_a_command_on_what_no_stack_owns_is_done_whole_or_not_at_all(write_stack):
+    stack = write_stack("services: {web: {image: 'rootfs:BUSYBOX'}}")
+    (stack.folder / "Dockerfile").write_text("FROM imported:1\nCOPY root.tar /\n")
+    with tarfile.open(stack.folder / "root.tar", "w") as archive:
+        archive.add(__file__, "file")
+
+    def answer(question: str) -> list[str]:
+        return sorted(stack.run(*question.split()).stdout.split())
+
+    for line, question, word, is_there in OF_HOME:
+        before, moment = answer(question), random.uniform(0, LONGEST)
+        words = line.replace("FOLDER", str(stack.folder)).split()
+        with stack.start(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                command.wait(moment)
+            kill(command.pid)
+            said, _ = command.communicate(timeout=60)
+        left = answer(question)
+        again = stack.run(*words, code=None)
+        after = answer(question)
+        told = f"{line!r}, killed after {moment:.3f} s\n{said}\nand again\n{again.stdout}{again.stderr}\n{after}"
+        assert (word in after) is is_there, told
+        assert left in (before, after), f"{told}\nin between {left}"
+        assert again.returncode == 0 or left == after, told
