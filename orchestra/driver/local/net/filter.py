@@ -105,6 +105,7 @@ _HOOKS: dict[str, Rule] = {
     "output": {"type": "nat", "hook": "output", "prio": -100, "policy": "accept"},
     "postrouting": {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"},
     "forward": {"type": "filter", "hook": "forward", "prio": 0, "policy": "accept"},
+    "input": {"type": "filter", "hook": "input", "prio": 0, "policy": "accept"},
     # After everything else: the mark means something to the bridge's gate only, and no other rule may change it.
     "admit": {"type": "filter", "hook": "postrouting", "prio": 1000, "policy": "accept"},
 }
@@ -124,6 +125,7 @@ def _chains(
         ("output", [[local, {"jump": {"target": "ports"}}]]),
         ("postrouting", [rule for bridge in bridges for rule in _translate(family, bridge)]),
         ("forward", _walls(bridges) + [_stay_silent(name) for name in silent_uplinks]),
+        ("input", [_keep_from_host(bridge) for bridge in bridges if bridge.internal]),
         ("hairpin", [_admit_hairpin(bridge) for bridge in bridges]),
         ("admit", [rule for bridge in bridges for rule in _admit(bridge)]),
     ]
@@ -186,6 +188,11 @@ def _walls(bridges: Sequence[Bridge]) -> list[list[Rule]]:
         rules += [[_leaves(bridge), *reason, {"accept": None}] for reason in _reasons(bridge)]
         rules.append([_leaves(bridge), {"drop": None}])
     return rules
+
+
+def _keep_from_host(bridge: Bridge) -> list[Rule]:
+    """An internal network reaches nothing of the host, but answers it. The kernel tracks no neighbour discovery."""
+    return [_arrives(bridge), _match({"ct": {"key": "state"}}, "new"), {"drop": None}]
 
 
 def _spoofed(bridge: Bridge) -> Iterator[list[Rule]]:
