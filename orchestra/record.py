@@ -45,16 +45,17 @@ class Record:
 
     def __init__(self, *values: object, **named: object) -> None:
         """Raises TypeError for fields that there are not, that are given twice, or that lack."""
-        given = {**self._field_defaults, **named}
-        if values:
-            given.update(zip(self._fields, values, strict=False))
+        names, count = self._fields, len(values)
+        given = dict(zip(names, values, strict=False))
+        if named or count != len(names):
+            given = {**self._field_defaults, **given, **named}
         if (
-            given.keys() != self._field_names
-            or len(values) > len(self._fields)
-            or (values and named and not named.keys().isdisjoint(self._fields[: len(values)]))
+            len(given) != len(names)
+            or count > len(names)
+            or (named and (given.keys() != self._field_names or not named.keys().isdisjoint(names[:count])))
         ):
-            placed = self._fields[: len(values)]
-            missing = [name for name in self._fields if name not in given]
+            placed = names[:count]
+            missing = [name for name in names if name not in given]
             wrong = [name for name in named if name not in self._field_names or name in placed]
             surplus = [repr(value) for value in values[len(placed) :]]
             raise TypeError(f"{type(self).__name__}: missing {missing}, unknown or given twice {wrong + surplus}")
