@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestra.model.resource import Kind
 from orchestra.plan.parts import is_calm, plan_part, split, together
 from orchestra.plan.plan import Plan, plan
+from orchestra.plan.situation import Layout
 from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.record import replace
 
@@ -30,7 +31,7 @@ class Planner:
     def __init__(self, asked: Desired) -> None:
         self.asked = asked
         self.desired = asked
-        self._specs = _by_name(asked)
+        self._asked = self._layout = Layout(asked)
         self._parts = split(asked)
         self._numbers = {name: number for number, part in enumerate(self._parts) for name in part.names}
         self._plans: dict[int, Plan] | None = None
@@ -39,11 +40,11 @@ class Planner:
 
     def spec(self, name: str) -> ContainerSpec | None:
         """That of a container, stand-ins included."""
-        return self._specs.get(name)
+        return self._layout.specs.get(name)
 
     def names(self) -> Collection[str]:
         """Of all containers, stand-ins included."""
-        return self._specs.keys()
+        return self._layout.specs.keys()
 
     def plan(
         self, observed: Observed, in_flight: Mapping[ResourceId, Action], changed: Collection[ResourceId], now: float
@@ -59,16 +60,17 @@ class Planner:
         elif changed or self.asked.earlier or self._last is None or not _holds(self._last, now):
             self._plans = None
             self.stand_in(observed, now)
-            self._last = plan(self.desired, observed, in_flight, now)
+            self._last = plan(self.desired, observed, in_flight, now, self._layout)
         return self._last
 
     def stand_in(self, observed: Observed, now: float) -> None:
         """Find the stand-ins that are needed in this world."""
         if self._parts:
             return
-        desired = with_stand_ins(self.asked, observed, now)
+        desired = with_stand_ins(self.asked, observed, now, self._asked)
         if desired is not self.desired:
-            self.desired, self._specs = desired, _by_name(desired)
+            self.desired = desired
+            self._layout = self._asked if desired is self.asked else Layout(desired)
 
     def _is_in_parts(
         self, observed: Observed, in_flight: Mapping[ResourceId, Action], changed: Collection[ResourceId]
@@ -104,10 +106,6 @@ class Planner:
         for number in numbers & self._plans.keys():
             self._plans[number] = replace(self._plans[number], ready=())  # they begin now, which is a change
         return whole
-
-
-def _by_name(desired: Desired) -> dict[str, ContainerSpec]:
-    return {spec.name: spec for spec in desired.containers}
 
 
 def _holds(last: Plan, now: float) -> bool:

@@ -46,7 +46,7 @@ def failed_options(situation: Situation) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
             f'optional dependency "{dependency.service}" failed to start: {words.removeprefix(_FAILED)}'
-            for spec in situation.desired.of_services
+            for spec in situation.of_services
             for dependency in spec.depends_on
             if not dependency.required
             for replica in situation.replicas.get(dependency.service, ())

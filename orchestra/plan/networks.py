@@ -49,7 +49,7 @@ def plan_network(situation: Situation, spec: NetworkSpec) -> CreateNetwork | Rem
         error = f"its definition changed, but {', '.join(staying)}, which no service declares, still uses it"
         return Failed(resource, error, "remove it with --remove-orphans")
     if spec.name not in situation.changed_networks:
-        own = [s for s in situation.desired.of_services if any(e.network == spec.name for e in s.endpoints)]
+        own = [s for s in situation.of_services if any(e.network == spec.name for e in s.endpoints)]
         waits = tuple(ResourceId.image(image) for image in sorted({key for s in own for key in s.image_keys}))
         checks = situation.resources(s.name for s in own if s.name in situation.to_check)
         reason = "its definition changed; waits for the images of its containers, and for what is found out about them"

@@ -16,7 +16,7 @@ from orchestra.model.start_first import starts_first
 from orchestra.plan.images import plan_image
 from orchestra.plan.networks import differs
 from orchestra.plan.plan import Plan, plan
-from orchestra.plan.situation import Situation
+from orchestra.plan.situation import Layout, Situation
 from orchestra.plan.volumes import named_volumes
 from orchestra.record import Record, replace
 
@@ -36,6 +36,7 @@ class Part(Record):
 
     desired: Desired
     names: tuple[str, ...]
+    layout: Layout
 
 
 def split(desired: Desired) -> tuple[Part, ...]:
@@ -51,19 +52,17 @@ def split(desired: Desired) -> tuple[Part, ...]:
     networks = {spec.name: spec for spec in desired.networks}
     volumes = {spec.name: spec for spec in desired.volumes}
     images = {spec.key: spec for spec in desired.images}
-    return tuple(
-        Part(
-            replace(
-                desired,
-                containers=tuple(specs),
-                networks=_used(networks, (each.network for spec in specs for each in spec.endpoints)),
-                volumes=_used(volumes, (name for spec in specs for name in map(VolumeName, named_volumes(spec)))),
-                images=_used(images, (key for spec in specs for key in spec.image_keys)),
-            ),
-            tuple(dict.fromkeys(name for spec in specs for name in _names(spec))),
+    parts = []
+    for specs in groups.values():
+        own = replace(
+            desired,
+            containers=tuple(specs),
+            networks=_used(networks, (each.network for spec in specs for each in spec.endpoints)),
+            volumes=_used(volumes, (name for spec in specs for name in map(VolumeName, named_volumes(spec)))),
+            images=_used(images, (key for spec in specs for key in spec.image_keys)),
         )
-        for specs in groups.values()
-    )
+        parts.append(Part(own, tuple(dict.fromkeys(name for spec in specs for name in _names(spec))), Layout(own)))
+    return tuple(parts)
 
 
 def _leaders(desired: Desired) -> dict[str, str]:
@@ -120,7 +119,8 @@ def plan_part(part: Part, observed: Observed, in_flight: Mapping[ResourceId, Act
         networks={spec.name: networks[spec.name] for spec in part.desired.networks},
     )
     resources = map(ResourceId.container, part.names)
-    return plan(part.desired, seen, {each: in_flight[each] for each in resources if each in in_flight}, now)
+    under_way = {each: in_flight[each] for each in resources if each in in_flight}
+    return plan(part.desired, seen, under_way, now, part.layout)
 
 
 def together(plans: Iterable[Plan]) -> Plan:

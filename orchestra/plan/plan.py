@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
     from orchestra.plan.rolling import FailedUpdate
+    from orchestra.plan.situation import Layout
 
 __all__ = ["Blocked", "Failed", "Plan", "plan"]
 
@@ -53,9 +54,17 @@ class Plan(Record):
     failing: tuple[FailedUpdate, ...] = ()
 
 
-def plan(desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float) -> Plan:
-    """Make a plan. ``in_flight``: the actions under way, by resource; ``now``: Unix seconds."""
-    situation = Situation(desired, observed, in_flight, now)
+def plan(
+    desired: Desired,
+    observed: Observed,
+    in_flight: Mapping[ResourceId, Action],
+    now: float,
+    layout: Layout | None = None,
+) -> Plan:
+    """Make a plan. in_flight: the actions under way, by resource. now: Unix seconds. layout: that of ``desired``, which
+    a caller who makes many plans for it keeps.
+    """
+    situation = Situation(desired, observed, in_flight, now, layout)
     situation.changed_networks = _changed_networks(situation)
     situation.leaving = find_departures(situation)
     for service in desired.failing:
@@ -107,7 +116,7 @@ def _changed_networks(situation: Situation) -> frozenset[str]:
     if not changed:
         return frozenset()
     differing = frozenset(changed)
-    for spec in situation.desired.of_services:
+    for spec in situation.of_services:
         own = differing.intersection(endpoint.network for endpoint in spec.endpoints)
         if own and is_to_be_checked(situation, spec):
             situation.to_check.add(spec.name)

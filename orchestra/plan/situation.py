@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Verb
@@ -35,6 +34,32 @@ class Departure(Record):
     keep: bool = False
 
 
+class Layout:
+    """One desired state with indexes, which every plan for it may use."""
+
+    def __init__(self, desired: Desired) -> None:
+        self.going_down = not desired.containers and not desired.networks
+        self.declared = frozenset(desired.services)
+        self.disabled = frozenset(desired.disabled)
+        self.unasked = Wish(desired.request.at)
+        self.images = {spec.key: spec for spec in desired.images}
+        self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
+        self.of_services = desired.of_services
+        self.one_offs = desired.one_offs
+        inits = (init for spec in self.of_services for init in spec.pre_start)
+        self.init_containers: dict[str, ContainerSpec] = {init.name: init for init in inits}
+        self.replicas: dict[str, list[ContainerSpec]] = {}
+        self.stand_ins: dict[str, list[ContainerSpec]] = {}
+        self.restarted_with: dict[str, list[ContainerSpec]] = {}
+        for spec in sorted(self.of_services, key=_start_order):
+            (self.stand_ins if spec.stand_in else self.replicas).setdefault(spec.service, []).append(spec)
+            for dependency in spec.depends_on:
+                if dependency.restart:
+                    self.restarted_with.setdefault(dependency.service, []).append(spec)
+        self.earlier = {earlier.spec.name: earlier for earlier in desired.earlier}
+        self.updating = frozenset(earlier.spec.service for earlier in desired.earlier)
+
+
 class Situation:
     """Desired and observed side by side at one moment.
 
@@ -43,31 +68,28 @@ class Situation:
     """
 
     def __init__(
-        self, desired: Desired, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float
+        self,
+        desired: Desired,
+        observed: Observed,
+        in_flight: Mapping[ResourceId, Action],
+        now: float,
+        layout: Layout | None = None,
     ) -> None:
+        """layout: that of ``desired``, if there is one already."""
+        layout = layout or Layout(desired)
         self.desired = desired
         self.observed = observed
         self.in_flight = in_flight
         self.now = now
         self.request = desired.request
-        self.going_down = not desired.containers and not desired.networks
-        self.disabled = frozenset(desired.disabled)
-        self._unasked = Wish(desired.request.at)
-        self.images = {spec.key: spec for spec in desired.images}
-        self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
-        self.one_offs = desired.one_offs
-        inits = (init for spec in desired.of_services for init in spec.pre_start)
-        self.init_containers: dict[str, ContainerSpec] = {init.name: init for init in inits}
-        self.replicas: dict[str, list[ContainerSpec]] = {}
-        self.stand_ins: dict[str, list[ContainerSpec]] = {}
-        self.restarted_with: dict[str, list[ContainerSpec]] = {}
-        for spec in sorted(desired.of_services, key=_start_order):
-            (self.stand_ins if spec.stand_in else self.replicas).setdefault(spec.service, []).append(spec)
-            for dependency in spec.depends_on:
-                if dependency.restart:
-                    self.restarted_with.setdefault(dependency.service, []).append(spec)
-        self.earlier = {earlier.spec.name: earlier for earlier in desired.earlier}
-        self.updating = frozenset(earlier.spec.service for earlier in desired.earlier)
+        self.going_down = layout.going_down
+        self.declared, self.disabled, self.updating = layout.declared, layout.disabled, layout.updating
+        self._unasked = layout.unasked
+        self.images, self.specs, self.earlier = layout.images, layout.specs, layout.earlier
+        self.of_services, self.one_offs = layout.of_services, layout.one_offs
+        self.init_containers = layout.init_containers
+        self.replicas, self.stand_ins = layout.replicas, layout.stand_ins
+        self.restarted_with = layout.restarted_with
         self.changed_networks: frozenset[str] = frozenset()
         self.leaving: dict[str, Departure] = {}
         self.to_check: set[str] = set()
@@ -78,11 +100,6 @@ class Situation:
         self.blocked: list[Blocked] = []
         self.failed: list[Failed] = []
         self.hopeless: set[ResourceId] = set()
-
-    @cached_property
-    def declared(self) -> frozenset[str]:
-        """Seldom asked for, and there may be many."""
-        return frozenset(self.desired.services)
 
     def wish(self, service: ServiceName) -> Wish:
         """See ``Desired.wish``, which makes a new one each time for a service that no command named."""

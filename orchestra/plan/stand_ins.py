@@ -27,15 +27,18 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Desired, Endpoint, Port
     from orchestra.model.observed import Observed
+    from orchestra.plan.situation import Layout
 
 NUMBER = "com.docker.compose.container-number"
 
 
-def with_stand_ins(desired: Desired, observed: Observed, now: float) -> Desired:
-    """``desired`` with the stand-ins that it needs in this world; the same object if it needs none."""
+def with_stand_ins(desired: Desired, observed: Observed, now: float, layout: Layout | None = None) -> Desired:
+    """``desired`` with the stand-ins that it needs in this world; the same object if it needs none. layout: that of
+    ``desired``, if there is one.
+    """
     if not any(starts_first(spec, desired.stack) for spec in desired.containers):
         return desired
-    situation = Situation(desired, observed, {}, now)
+    situation = Situation(desired, observed, {}, now, layout)
     wanted = [
         stand_in
         for service, replicas in situation.replicas.items()
