@@ -57,7 +57,9 @@ class Layout:
                 if dependency.restart:
                     self.restarted_with.setdefault(dependency.service, []).append(spec)
         self.earlier = {earlier.spec.name: earlier for earlier in desired.earlier}
-        self.updating = frozenset(earlier.spec.service for earlier in desired.earlier)
+        # Even without a way back: a container that was just starting when the command came is not in ``earlier``.
+        standing_in = (specs[0].service for specs in self.stand_ins.values())
+        self.updating = frozenset((*(earlier.spec.service for earlier in desired.earlier), *standing_in))
 
 
 class Situation:

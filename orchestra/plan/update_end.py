@@ -27,10 +27,15 @@ def after_updates(current: Desired, planned: Desired, observed: Observed, plan: 
     """
     succeeded = [service for service in plan.updated if current.wish(service).at == planned.wish(service).at]
     after = after_success(current, succeeded) if succeeded else current
+    ended = _leading_back(planned) - _leading_back(current)
     for failed in plan.failing:
-        if current.wish(failed.service).at == planned.wish(failed.service).at:
+        if current.wish(failed.service).at == planned.wish(failed.service).at and failed.service not in ended:
             after = after_failure(after, observed, failed, at)
     return after
+
+
+def _leading_back(desired: Desired) -> frozenset[ServiceName]:
+    return frozenset(each.spec.service for each in desired.earlier)
 
 
 def after_success(desired: Desired, services: Collection[ServiceName]) -> Desired:
@@ -39,14 +44,12 @@ def after_success(desired: Desired, services: Collection[ServiceName]) -> Desire
 
 
 def after_failure(desired: Desired, observed: Observed, failed: FailedUpdate, at: float) -> Desired:
-    """The desired state in which the update is paused, or the former definition of the service is back. at: Unix time.
+    """The desired state in which the update is paused, or the former definition of the service is back, if it is known.
 
-    The same object if nothing is left of the update, because a command has come in between.
+    at: Unix time.
     """
     earlier = {each.spec.name: each for each in desired.earlier if each.spec.service == failed.service}
-    if not earlier:
-        return desired
-    rolls_back = failed.action is FailureAction.ROLLBACK
+    rolls_back = failed.action is FailureAction.ROLLBACK and bool(earlier)
     ending = Ending.ROLLED_BACK if rolls_back else Ending.PAUSED
     marked = replace(desired, failing={**desired.failing, failed.service: Failing(ending, at, failed.reason)})
     return _rolled_back(marked, observed, failed.service, earlier) if rolls_back else marked

@@ -7,9 +7,10 @@ from orchestra.model.observed import Image, Observed
 from orchestra.model.update import Ending, FailureAction, Update
 from orchestra.plan.causes import Explainer
 from orchestra.plan.desire import restart
+from orchestra.plan.plan import Plan
 from orchestra.plan.rolling import FailedUpdate, failure_of_update
 from orchestra.plan.situation import Situation
-from orchestra.plan.update_end import after_failure, after_success
+from orchestra.plan.update_end import after_failure, after_success, after_updates
 from orchestra.record import replace
 from tests.plan.stacks import service, stack
 
@@ -45,7 +46,9 @@ def test_a_pause_changes_no_definition():
 def test_after_a_success_there_is_no_way_back():
     done = after_success(NEW, ["web"])
     assert done.earlier == ()
-    assert after_failure(done, WORLD, ROLLS_BACK, 210.0) is done
+    assert after_updates(done, NEW, WORLD, Plan(failing=(ROLLS_BACK,)), 210.0) is done
+    paused = after_updates(done, done, WORLD, Plan(failing=(ROLLS_BACK,)), 210.0)
+    assert paused.failing["web"].ending is Ending.PAUSED
 
 
 def test_a_failed_update_is_told_until_the_next_command_about_its_service():
