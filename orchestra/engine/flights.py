@@ -42,11 +42,11 @@ MEASURING = 0.25
 
 @dataclass(slots=True)
 class Flight:
-    """An action under way. began_at: None while it waits for its turn."""
+    """An action under way. begun: None while it waits for its turn."""
 
     action: Action
     scope: anyio.CancelScope
-    began_at: float | None = None
+    begun: ActionEvent | None = None
 
 
 class Flights:
@@ -88,7 +88,7 @@ class Flights:
     def actions(self, *, begun: bool = False) -> dict[ResourceId, Action]:
         """By resource. begun: without those that are waiting for their turn."""
         flights = self._under_way.items()
-        return {resource: flight.action for resource, flight in flights if flight.began_at is not None or not begun}
+        return {resource: flight.action for resource, flight in flights if flight.begun is not None or not begun}
 
     def on(self, resource: ResourceId) -> Action | None:
         flight = self._under_way.get(resource)
@@ -96,7 +96,7 @@ class Flights:
 
     def events(self) -> tuple[ActionEvent, ...]:
         """The beginnings of those that have begun."""
-        return tuple(self._begun(flight) for flight in self._under_way.values() if flight.began_at is not None)
+        return tuple(flight.begun for flight in self._under_way.values() if flight.begun is not None)
 
     def start(self, action: Action, tasks: TaskGroup) -> None:
         flight = Flight(action, anyio.CancelScope())
@@ -109,7 +109,7 @@ class Flights:
     def cancel_for(self, desired: Desired) -> None:
         """Cancel what this does not need any more, and what has not begun."""
         for flight in self._under_way.values():
-            if flight.began_at is None or is_superseded(flight.action, desired):
+            if flight.begun is None or is_superseded(flight.action, desired):
                 flight.scope.cancel()
 
     def fail(self, resource: ResourceId, verb: Verb, error: OrchestraError) -> None:
@@ -120,15 +120,14 @@ class Flights:
         action = flight.action
         error: OrchestraError | None = None
         effect = Effect()
-        service = self._service_of(action)
         mark = self._view.mark()
         with flight.scope:
             bound = self._bound if self._bounds else nullcontext()
             async with bound, self._limiters.get(type(action)) or nullcontext():
                 # Acquiring may succeed even though the action was cancelled meanwhile; then it must not begin.
                 await anyio.lowlevel.checkpoint_if_cancelled()
-                flight.began_at = self._now()
-                self._emit(self._begun(flight))
+                flight.begun = self._begin(action)
+                self._emit(flight.begun)
                 try:
                     effect = await perform(self._driver, action)
                 except (DriverError, EnvironmentLack) as raised:
@@ -138,8 +137,9 @@ class Flights:
             error, cancelled = None, True  # a failure caused by cancelling says nothing about the resource
         await self._learn(action, effect, mark, complete=not cancelled and error is None)
         now = self._now()
-        if error is not None and flight.began_at is not None:
-            failure = self._failure(action.resource, action.verb, error, flight.began_at)
+        begun = flight.begun
+        if error is not None and begun is not None:
+            failure = self._failure(action.resource, action.verb, error, begun.at)
             if is_refusal(self._desired(), self._view.observed, action, failure):
                 self._view.drop_failure(action.resource, all_but=Verb.LOOK)
                 self._view.put_refusal(failure)
@@ -149,15 +149,19 @@ class Flights:
             self._view.drop_failure(action.resource, all_but=Verb.LOOK)
         del self._under_way[action.resource]
         self._changed(action.resource)
-        if flight.began_at is not None:
-            seconds = now - flight.began_at
-            text = error.message if error else ""
-            phase = Phase.FAILED if error else Phase.CANCELLED if cancelled else Phase.DONE
-            hint = error.hint if error else ""
-            in_use = isinstance(error, StillInUse)
-            begun = self._begun(flight)
-            ended = replace(begun, at=now, phase=phase, error=text, hint=hint, seconds=seconds, in_use=in_use)
-            self._emit(replace(ended, service=service, output=effect.output))
+        if begun is not None:
+            self._emit(
+                replace(
+                    begun,
+                    at=now,
+                    phase=Phase.FAILED if error else Phase.CANCELLED if cancelled else Phase.DONE,
+                    error=error.message if error else "",
+                    hint=error.hint if error else "",
+                    seconds=now - begun.at,
+                    in_use=isinstance(error, StillInUse),
+                    output=effect.output,
+                )
+            )
 
     async def _learn(self, action: Action, effect: Effect, mark: int, *, complete: bool) -> None:
         """Bring the view up to date with the effect of an action, complete or not. mark: of when it began."""
@@ -187,12 +191,11 @@ class Flights:
                 last = seen
             await anyio.sleep(MEASURING)
 
-    def _begun(self, flight: Flight) -> ActionEvent:
-        action, at = flight.action, flight.began_at or self._now()
+    def _begin(self, action: Action) -> ActionEvent:
         service = self._service_of(action)
         replaces = isinstance(action, (StopContainer, RemoveContainer)) and action.replaces
         return ActionEvent(
-            at, action.verb, action.resource, Phase.STARTED, action.reason, service=service, replaces=replaces
+            self._now(), action.verb, action.resource, Phase.STARTED, action.reason, service=service, replaces=replaces
         )
 
     def _service_of(self, action: Action) -> str:

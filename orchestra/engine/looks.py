@@ -38,7 +38,7 @@ class Looks:
         self._view = view
         self._seen = seen
         self._fail = fail
-        self._locks: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._locks: defaultdict[str, anyio.Lock] = defaultdict(lambda: anyio.Lock(fast_acquire=True))
         self._due: set[str] = set()
 
     async def look_at_everything(self, desired: Desired) -> Observed:
