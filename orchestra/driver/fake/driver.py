@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,6 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from anyio.abc import TaskGroup
-
     from orchestra.driver.fake.world import World
     from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
@@ -36,14 +34,15 @@ class FakeDriver:
     def __init__(self, world: World, faults: Faults | None = None) -> None:
         self.world = world
         self.faults = faults or Faults()
-        self._events: deque[str | None] = deque()
+        self._events: list[tuple[float, int, str | None]] = []
+        self._sent = 0
         self._arrived = anyio.Event()
         self._changed = anyio.Event()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            self.world.listener = lambda name: self._deliver(name, tasks)
+            self.world.listener = self._deliver
             tasks.start_soon(self._pass_time)
             try:
                 yield
@@ -65,10 +64,11 @@ class FakeDriver:
 
     async def events(self) -> AsyncIterator[str | None]:
         while True:
-            while self._events:
-                yield self._events.popleft()
-            await self._arrived.wait()
+            while self._events and self._events[0][0] <= anyio.current_time():
+                yield heappop(self._events)[2]
             self._arrived = anyio.Event()
+            with anyio.move_on_at(self._events[0][0]) if self._events else nullcontext():
+                await self._arrived.wait()
 
     def take_environment(self, environment: Mapping[str, str]) -> None:
         """Nothing here uses a registry."""
@@ -209,16 +209,15 @@ class FakeDriver:
             self.faults.raise_scripted(method, name)
             self.faults.raise_by_chance(method, name)
 
-    def _deliver(self, name: str | None, tasks: TaskGroup) -> None:
-        self._changed.set()
-        if name != "":
+    def _deliver(self, name: str | None) -> None:
+        """Queue an event, each time that it is to arrive. Without a name it only tells that a program ends sooner."""
+        if name == "":
+            self._changed.set()
+        else:
             for pause in self.faults.deliveries():
-                tasks.start_soon(self._send_later, name, pause)
-
-    async def _send_later(self, name: str | None, pause: float) -> None:
-        await anyio.sleep(pause)
-        self._events.append(name)
-        self._arrived.set()
+                self._sent += 1
+                heappush(self._events, (anyio.current_time() + pause, self._sent, name))
+            self._arrived.set()
 
     async def _pass_time(self) -> None:
         """Notice the end of programs at the moment it happens."""

@@ -340,6 +340,8 @@ class World:
 
     def pass_time(self) -> None:
         """End programs whose time has come."""
+        if not self._ends:
+            return
         now = self.now()
         while (ended_at := self.next_end()) is not None and ended_at <= now:
             _, name = heappop(self._ends)
@@ -347,7 +349,7 @@ class World:
             status = self._truth.containers[name].status
             assert isinstance(status, Running)
             self._put_status(name, Exited(process.exit_code, status.started_at, ended_at, stopped=process.stopped))
-            self.journal.append(Entry(ended_at, "exited", name, exit_code=process.exit_code))
+            self.journal.append(Entry(ended_at, "exited", name, None, process.exit_code))
             self._notify(name)
 
     def _put_status(self, name: str, status: Running | Exited) -> None:
@@ -355,7 +357,7 @@ class World:
         self._truth = with_container(self._truth, name, container)
 
     def _note(self, what: str, name: str, spec: ContainerSpec | None = None) -> None:
-        self.journal.append(Entry(self.now(), what, name, spec))
+        self.journal.append(Entry(self.now(), what, name, spec, None))
 
     def _notify(self, name: str) -> None:
         if self.listener is not None:

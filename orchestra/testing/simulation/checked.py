@@ -108,7 +108,8 @@ class CheckedDriver(FakeDriver):
     async def run_hook(self, name: str, hook: Hook, *, timeout: float | None) -> ProbeResult:
         container = self._seen(name)
         if container is not None and hook in container.pre_stop:
-            self._assert_replaceable(name)  # from here on it is completed, whatever another command asks for meanwhile
+            self._assert_ours(name)  # from here on it is completed, whatever another command asks for meanwhile
+            self._assert_replaceable(name)
             self._decided.add(name)
         with self._alone(name):
             return await super().run_hook(name, hook, timeout=timeout)
@@ -137,10 +138,10 @@ class CheckedDriver(FakeDriver):
         raise AssertionError(f"{name} was started before {replica.name}: {condition}")
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
-        self._assert_ours(name)
         if not self._desired.containers:
             self._assert_no_dependent_runs(name)
         if name not in self._decided:
+            self._assert_ours(name)
             self._assert_replaceable(name)
         self._decided.discard(name)
         if timeout:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import contextmanager
+from contextvars import copy_context
 from heapq import heappop, heappush
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
@@ -36,13 +37,33 @@ class Endless(AssertionError):
     """More happens than can be."""
 
 
+class Handle(asyncio.Handle):
+    """Made without asking whether the loop is being debugged."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = context or copy_context()
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+
 class VirtualTimeLoop(asyncio.BaseEventLoop):
     """Has no files to wait for: where another loop would wait for them, time goes on to the next timer.
 
     What asyncio checks for its users' sake at each call is left out, since simulated lives make millions of them.
     """
 
-    _ready: list[asyncio.Handle]
+    _ready: list[Any]
 
     def __init__(self, seed: object = 0, rounds: int = ROUNDS) -> None:
         super().__init__()
@@ -59,9 +80,14 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def call_soon(
         self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._seconds + delay, callback, *args, context=context)
 
     def call_at(
         self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
@@ -75,8 +101,9 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         """It stays until its time has come."""
 
     def _run_once(self) -> None:
-        """Run what is ready, in an order of the seed. Raises Standstill if nothing is, and no timer is set, and
-        Endless after too many rounds.
+        """Run what is ready, in an order of the seed.
+
+        Raises Standstill if nothing is, and no timer is set; Endless after too many rounds; and what a callback raises.
         """
         if not self._ready:
             self._pass_time()
@@ -87,8 +114,8 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         if len(ready) > 1 and self._chance.random() < 0.5:
             ready.reverse()
         for handle in ready:
-            if not handle.cancelled():
-                handle._run()
+            if not handle._cancelled:
+                handle._context.run(handle._callback, *handle._args)
 
     def _pass_time(self) -> None:
         timers = self._timers
