@@ -141,6 +141,11 @@ class Client:
                     return conversation.ask(request, hear)
             except (ConnectionResetError, BrokenPipeError):
                 continue
+            except OtherVersion as other:
+                if not other.is_earlier:
+                    raise
+                other.end()
+                start = True
         if self._recorded() != before:
             raise self._exiting("; the request is recorded, and the next supervisor carries it out")
         raise self._exiting("; the request is not recorded: repeat the command")
@@ -265,12 +270,37 @@ def supervisor_argv(stack: str, driver: str) -> list[str]:
 
 
 class OtherVersion(UserError):
-    """The supervisor is of another version. fork_server: its parent; once that is killed, this version takes over."""
+    """The supervisor is of another version. is_earlier: than this one, which can take over."""
 
     def __init__(self, greeting: Message) -> None:
-        stack, other, pid = greeting.get("stack"), greeting.get("orchestra"), greeting.get("fork_server")
+        stack, other = greeting.get("stack"), greeting.get("orchestra")
+        self._pids = tuple(pid for key in ("fork_server", "supervisor") if isinstance(pid := greeting.get(key), int))
         super().__init__(
             f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",
-            hint=f"run kill {pid} to end its fork server; this version then takes over, and no container stops",
+            hint="use that version; or stop the stack with it, and bring it up again with this one",
         )
-        self.fork_server = pid if isinstance(pid, int) else 0
+        self.is_earlier = _release(str(other)) < _release(__version__)
+
+    def end(self) -> None:
+        """Kill fork server and supervisor. What runs is not touched: the next supervisor adopts it.
+
+        Both stand still before one is killed: either would start the other again, with the files of this version.
+        """
+        import signal
+        from contextlib import suppress
+
+        from orchestra.linux.process import identify, send_signal
+
+        found = []
+        for pid in self._pids:
+            with suppress(OSError):
+                found.append(identify(pid))
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for process in found:
+                with suppress(ProcessLookupError):
+                    send_signal(process, number)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """What follows its three numbers does not count."""
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import struct
 import time
-from contextlib import suppress
 
-from orchestra.control.client import OtherVersion
-from orchestra.linux import process, unix_socket
+from orchestra.linux import unix_socket
 from orchestra.model.request import SettleRequest
 from orchestra.model.result import SettleResult
 from orchestra.record import Record
@@ -55,7 +52,7 @@ def name_stack(context: Context) -> str:
 def recover(context: Context, stack: str, hear: Callable[[Event], None] | None = None) -> Recovered:
     """Return when everything that was wanted is running and healthy, or cannot be, or after PATIENCE.
 
-    A supervisor of another version is replaced, which stops no container. Raises UserError for a network made by hand
+    Raises UserError for a network made by hand
     that cannot be made again.
     """
     files, client = wanted_files(context, stack), context.client(stack)
@@ -67,20 +64,11 @@ def recover(context: Context, stack: str, hear: Callable[[Event], None] | None =
     with open(context.home.stack(stack).desired, "rb") as file:
         revive_networks(context, file.read())
     request = SettleRequest(wait=True, wait_timeout=PATIENCE, since=time.time())
-    try:
-        result = client.ask(SettleResult, request, hear)
-    except OtherVersion as error:
-        _replace(error.fork_server)
-        result = client.ask(SettleResult, request, hear)
+    result = client.ask(SettleResult, request, hear)
     missing = tuple(path for path in files if os.path.isabs(path) and not os.path.exists(path))
     rows = look_at_containers(context, stack)
     resting = tuple(row.name for row in rows if row.state == "exited" and row.exit_code is None and not row.one_off)
     return Recovered(stack, True, result.failures, result.unproven, resting, missing)
-
-
-def _replace(fork_server: int) -> None:
-    with suppress(ProcessLookupError, FileNotFoundError):
-        process.send_signal(process.identify(fork_server), signal.SIGKILL)
 
 
 def fork_server_of(stack_home: StackHome) -> int | None:
