@@ -7,10 +7,12 @@ WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 COUNT  ?= 10000
 FIRST  ?= 0
+SECONDS ?= 1800
+SEED   ?= 1
 # Without bytecode every process of a run compiles all that it imports, and what pytest rewrites: that of its plugins, too.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test repeat simulate mutants test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat simulate mutants chaos test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
 
 # Without root make would end in "Error 1", whatever the demo says.
 ifeq ($(shell id -u),0)
@@ -40,6 +42,10 @@ simulate: $(VENV)/dev.stamp
 
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.simulation.mutants
+
+# Real containers for SECONDS: processes killed, interfaces and rules lost, the disk full. SEED says in which order.
+chaos: $(VENV)/dev.stamp packages
+	CHAOS_SECONDS=$(SECONDS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -q -s tests/chaos
 
 bench: $(VENV)/dev.stamp packages
 	$(BIN)/python benchmarks/compare.py $(BENCH)
