@@ -340,7 +340,7 @@ def leftovers(home):
     return [
         *found,
         *os.listdir(f"{home.run}/stacks"),
-        *(name for name in os.listdir(home.snapshots + "/layers") if ".new" in name),
+        *Path(home.snapshots, "layers").glob("*.new*"),
     ]
 
 
