@@ -1,8 +1,12 @@
-# Two commands do everything: `make demo` and `make test`. Both build .venv from the lock files first.
+# Two commands do everything: `make demo` and `make test`. Both build .venv from the lock files first, and meanwhile
+# install the packages of the system that are missing.
+MAKEFLAGS += --jobs=2
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# On all processors, which pip does not. Packages may hold files that are not for this version of Python.
+COMPILE = $(BIN)/python -m compileall -qq -j 0 orchestra $(VENV)/lib || true
 WHAT   ?= tests/linux tests/shim tests/oci_cli
 TIMES  ?= 20
 COUNT  ?= 10000
@@ -83,15 +87,15 @@ $(VENV)/bin/python:
 	$(PIP) uninstall --yes setuptools # every interpreter, and so every command of a test, would begin with its .pth file
 
 $(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-compile --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q orchestra
+	$(COMPILE)
 	touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-compile --require-hashes -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q orchestra
+	$(COMPILE)
 	touch $@ $(VENV)/runtime.stamp
 
 # PROGRAM=PACKAGE: what containers need of the system, and what their tests use or compare with. Root installs the packages of

@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -72,6 +73,7 @@ class Forked(subprocess.Popen):
     """As ``subprocess.Popen``, whose child is another process's: it tells how it ended."""
 
     zygote: Zygote | None = None
+    beginning = threading.Lock()
 
     def __init__(self, module: str, arguments: list[str], start_new_session: bool = False, **options) -> None:
         self._module, self._session = module, start_new_session
@@ -80,7 +82,8 @@ class Forked(subprocess.Popen):
     def _execute_child(self, args, _executable, _preexec, _close, _pass, cwd, env, *rest) -> None:
         pipes = rest[3:9]
         read, _, _, write, _, errors = pipes
-        Forked.zygote = Forked.zygote or Zygote()
+        with Forked.beginning:
+            Forked.zygote = Forked.zygote or Zygote()
         request = {
             "module": self._module,
             "arguments": [os.fspath(word) for word in args],

@@ -130,10 +130,12 @@ def relay(
     *,
     takes_input: bool,
     until_begun: Callable[[], None] = lambda: None,
+    conclude: Callable[[], None] = lambda: None,
 ) -> None:
     """Until the program has ended and all is written, or the client has hung up. first: input that has come already.
 
-    until_begun: returns when the program can be given input.
+    until_begun: returns when the program can be given input. conclude: called when the program has ended, before the
+    client sees the end of the stream, since it then asks at once how the program has ended.
 
     Raises Hangup when the client cannot be written to any more. Nothing can be written to it afterwards.
     """
@@ -151,6 +153,7 @@ def relay(
                 return
             for stream, data in program.read(ready):
                 client.sendall(render(stream, data))
+        conclude()
     except OSError as error:
         raise Hangup from error
     finally:

@@ -34,6 +34,11 @@ class Route(NamedTuple):
     summary: str
     writes: bool = False
 
+    @property
+    def is_of_container(self) -> bool:
+        """Whether it is about one container, which the client has to see."""
+        return self.pattern.startswith(("/containers/{name}", "/exec/{id}"))
+
 
 class Table:
     """Answers which route a request takes."""

@@ -128,6 +128,10 @@ class Server:
             route, parameters = self._table.find(method, request.path)
             if route.writes and self._world.read_only:
                 raise forbidden(f"this socket is read-only: {method} {route.pattern} is refused")
+            if route.writes and self._world.stacks and not route.is_of_container:
+                # A new container could mount every directory of the machine.
+                seen = ", ".join(sorted(self._world.stacks))
+                raise forbidden(f"this socket is for the containers of {seen}: {method} {route.pattern} is refused")
             connection.socket.settimeout(None)
             route.handler(self._world, Exchange(connection, request, parameters))
         except (h11.LocalProtocolError, Hangup, h11.RemoteProtocolError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -15,6 +16,7 @@ import threading
 
 import pytest
 
+from orchestra.engine_api.routes import ROUTES
 from tests.engine_api.client import Engine, frames, joined, read_all
 from tests.engine_api.conftest import serving
 from tests.examples.conftest import eventually, needs_containers
@@ -283,3 +285,16 @@ def test_only_chosen_stacks_are_shown(served, tmp_path):
     with serving(served.stack, tmp_path / "none.sock", "--stack", "nosuch", "--read-only") as none:
         assert none.engine.get("/containers/json", all=1) == []
         none.engine.ask("GET", "/containers/shop-db-1/json", status=404)
+
+
+def test_with_chosen_stacks_only_their_containers_can_be_changed(served, engine, tmp_path):
+    made = engine.post("/containers/create", {"Image": "bb", "Cmd": ["true"]}).json["Id"]
+    with serving(served.stack, tmp_path / "shop.sock", "--stack", "shop") as shop:
+        for route in ROUTES:
+            if route.writes and not route.is_of_container:
+                path = re.sub(r"{.*?}", "any", route.pattern)
+                assert shop.engine.ask(route.method, path, status=403).json["message"].startswith("this socket is for")
+        shop.engine.ask("DELETE", f"/containers/{made}", status=404)
+        execution = shop.engine.post("/containers/shop-web-1/exec", {"Cmd": ["true"]}).json["Id"]
+        shop.engine.post(f"/exec/{execution}/start", {"Detach": True})
+        eventually(lambda: shop.engine.get(f"/exec/{execution}/json")["ExitCode"] == 0)

@@ -188,4 +188,5 @@ def test_a_command_on_what_no_stack_owns_is_done_whole_or_not_at_all(write_stack
         told = f"{line!r}, killed after {moment:.3f} s\n{said}\nand again\n{again.stdout}{again.stderr}\n{after}"
         assert (word in after) is is_there, told
         assert left in (before, after), f"{told}\nin between {left}"
-        assert again.returncode == 0 or left == after, told
+        # The supervisor of networks may have carried out in between what it had been asked for.
+        assert again.returncode == 0 or left == after or line.startswith("network"), told

@@ -59,12 +59,15 @@ def test_a_shim_killed_with_its_container_still_knows_the_exit_code(stack):
         container = stack.shell("trap 'exit 9' TERM; echo up; while :; do sleep 0.001; done", name=f"c{number}")
         container.run()
         eventually(lambda container=container: container.texts("stdout"))
-        both = [(container.shim, signal.SIGKILL), (process.identify(container.state().pid), signal.SIGTERM)]
+        shim = container.shim
+        both = [(shim, signal.SIGKILL), (process.identify(container.state().pid), signal.SIGTERM)]
         for victim, how in both if number % 2 else reversed(both):
             with suppress(ProcessLookupError):  # the shim of a container that has ended ends soon
                 process.send_signal(victim, how)
         assert container.wait().exit_code == 9
         assert container.leftovers() == []
+        # Until the fork server has reaped it, it asks this process for the next container.
+        eventually(lambda shim=shim: not os.path.exists(f"/proc/{shim.pid}"))
 
 
 def shim_of(container):

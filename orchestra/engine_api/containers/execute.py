@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -76,12 +77,14 @@ def start_execution(world: World, exchange: Exchange) -> None:
             exchange.empty(HTTPStatus.OK)
             return
         try:
-            _relay(exchange, first, executed, execution, streams, _unframed if is_raw else frame)
+            render = _unframed if is_raw else frame
+            note = partial(_note_end, world, found, executed, execution)
+            _relay(exchange, first, executed, execution, streams, render, note)
         finally:
-            if readable(execution.fileno(), 0.0):
-                _conclude(world, found, executed)
-            else:  # the client is gone, and the program runs on
+            if executed.running:  # the client is gone
                 threading.Thread(target=_conclude, args=(world, found, executed), name="exec", daemon=True).start()
+            else:
+                execution.close()
 
 
 def _execute(world: World, found: Found, executed: Executed, streams: _Streams, asked: Mapping[str, Any]) -> Execution:
@@ -126,18 +129,19 @@ def _relay(
     execution: Execution,
     streams: _Streams,
     render: Callable[[int, bytes], bytes],
+    conclude: Callable[[], None],
 ) -> None:
     takes_input = bool(executed.options.get("AttachStdin"))
     if executed.terminal:
         os.set_blocking(execution.terminal, False)
         program = ExecutedProgram(execution, {STDOUT: execution.terminal}, execution.terminal)
-        relay(exchange.connection.socket, first, program, render, takes_input=takes_input)
+        relay(exchange.connection.socket, first, program, render, takes_input=takes_input, conclude=conclude)
         return
     program = ExecutedProgram(execution, dict(streams.outputs), streams.take_input())
     if not takes_input:
         program.end_input()
     try:
-        relay(exchange.connection.socket, first, program, render, takes_input=takes_input)
+        relay(exchange.connection.socket, first, program, render, takes_input=takes_input, conclude=conclude)
     finally:
         program.close()
 
@@ -145,12 +149,17 @@ def _relay(
 def _conclude(world: World, found: Found, executed: Executed) -> None:
     execution = executed.execution
     assert execution is not None
+    _note_end(world, found, executed, execution)
+    execution.close()
+
+
+def _note_end(world: World, found: Found, executed: Executed, execution: Execution) -> None:
+    """Wait for it."""
     try:
         executed.exit_code = execution.wait()
     except (OSError, SystemCallError):
         executed.exit_code = None  # its stack was killed, and the code is lost
     executed.running, executed.execution = False, None
-    execution.close()
     world.events.tell_of(found, "exec_die", execID=executed.id, exitCode=str(executed.exit_code))
 
 

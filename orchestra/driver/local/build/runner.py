@@ -32,7 +32,7 @@ class Runner:
             self._end()
 
     def begin(self, directory: str, streams: Sequence[int]) -> socket.socket:
-        """What the process of one command is told by, and tells; see ``run_process``.
+        """The socket to the process of one command: ``run_process`` says what is sent there.
 
         directory: of the bundle. streams: descriptors of standard input, output and error. Raises OSError.
         """

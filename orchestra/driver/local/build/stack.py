@@ -42,6 +42,7 @@ def living(home: Home) -> Iterator[None]:
 def note_step(home: Home) -> None:
     """Call this before a step is carried out: from then on there may be something to remove."""
     with file_errors("a step"):
+        private_files.make_directories(home.stack(BUILDS).run)
         os.close(os.open(_note(home), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
