@@ -21,6 +21,7 @@ class Input:
         self._fd = CLOSED
         self._waiting = bytearray()
         self._ends = False
+        self._has_reader = False
 
     def open(self, fd: int) -> None:
         """fd: does not block, and is ours from now on."""
@@ -39,10 +40,18 @@ class Input:
             self._selector.register(self._fd, selectors.EVENT_WRITE, self._go_on)
             self._has_room(False)
 
+    def reader_is_there(self) -> None:
+        """The container has the other end open: until then a FIFO that is closed loses what was written to it."""
+        self._has_reader = True
+        self._close_at_end()
+
     def end(self) -> None:
         """Close it, once everything has been written."""
         self._ends = True
-        if not self._waiting:
+        self._close_at_end()
+
+    def _close_at_end(self) -> None:
+        if self._ends and self._has_reader and not self._waiting:
             self.close()
 
     def close(self) -> None:
@@ -60,8 +69,7 @@ class Input:
             return
         self._selector.unregister(self._fd)
         self._has_room(True)
-        if self._ends:
-            self.close()
+        self._close_at_end()
 
     def _flush(self) -> None:
         """As much as there is room for. If the other end is closed, the rest is dropped."""

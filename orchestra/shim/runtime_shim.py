@@ -93,6 +93,7 @@ class RuntimeShim(Shim):
                 os.close(fd)
         # Before the program may run: its output is lost if no process has the pipes open.
         self.streams.open_pipes()
+        self.streams.reader_is_there()
         self.streams.watch_pipes()
         self._give_keeper(STREAMS, self.streams.kept)
         if start:

@@ -194,6 +194,8 @@ class Shim:
         if (master := said.take_master()) >= 0:
             self.streams.keep_terminal(master)
             self._give_keeper(TERMINAL, [master])
+        if said.created or said.executing:
+            self.streams.reader_is_there()
         if is_more:
             if said.created and self.started_at is None:
                 self._start() if self.starts_when_created else self._answer_made()
@@ -298,6 +300,7 @@ class Shim:
             self.streams.keep_terminal(terminal)
         else:
             self.streams.open_pipes(stdin=called or not self.settings.caller)
+            self.streams.reader_is_there()
             self.streams.recover()
             self.streams.watch_pipes()
         self.streams.log.resume()

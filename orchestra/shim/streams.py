@@ -80,6 +80,10 @@ class Streams:
             with contextlib.suppress(FileNotFoundError):
                 self._input.open(os.open(self._directory.file("stdin"), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
 
+    def reader_is_there(self) -> None:
+        """The container has opened its standard input."""
+        self._input.reader_is_there()
+
     def watch_pipes(self) -> None:
         if self._pipes:
             self._begin()
@@ -88,6 +92,7 @@ class Streams:
         os.set_blocking(master, False)
         self.terminal = master
         self._input.open(os.dup(master))
+        self._input.reader_is_there()
         self._begin()
 
     def _begin(self) -> None:
