@@ -129,17 +129,16 @@ def relay(
     render: Callable[[int, bytes], bytes],
     *,
     takes_input: bool,
-    until_begun: Callable[[], None] = lambda: None,
     conclude: Callable[[], None] = lambda: None,
 ) -> None:
     """Until the program has ended and all is written, or the client has hung up. first: input that has come already.
 
-    until_begun: returns when the program can be given input. conclude: called when the program has ended, before the
-    client sees the end of the stream, since it then asks at once how the program has ended.
+    conclude: called when the program has ended, before the client sees the end of the stream, since it then asks at
+    once how the program has ended.
 
     Raises Hangup when the client cannot be written to any more. Nothing can be written to it afterwards.
     """
-    feeder = threading.Thread(target=_feed, args=(client, first, program, until_begun), name="input", daemon=True)
+    feeder = threading.Thread(target=_feed, args=(client, first, program), name="input", daemon=True)
     if takes_input:
         feeder.start()
     try:
@@ -163,8 +162,7 @@ def relay(
             feeder.join()
 
 
-def _feed(client: socket.socket, data: bytes, program: Program, until_begun: Callable[[], None]) -> None:
-    until_begun()
+def _feed(client: socket.socket, data: bytes, program: Program) -> None:
     try:
         if data:
             program.write(data, client)

@@ -53,16 +53,8 @@ def attach_container(world: World, exchange: Exchange) -> None:
             return data
         return frame(stream, data) if stream in streams else b""
 
-    def until_begun() -> None:
-        """A pipe that is closed again before the program has opened it would lose what was written to it."""
-        with world.events.listener() as listener:
-            while (
-                (now := world.look_again(found)) and now.container.status == found.container.status and not found.runs
-            ):
-                listener.get(PATIENCE)
-
     with attachment:
-        relay(client, first, AttachedProgram(attachment), render, takes_input=takes_input, until_begun=until_begun)
+        relay(client, first, AttachedProgram(attachment), render, takes_input=takes_input)
 
 
 @contextmanager
