@@ -15,7 +15,8 @@ from orchestra.linux.syscall import SystemCallError
 from orchestra.named_tuple import NamedTuple
 
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
-SECONDS = 20.0
+SECONDS = 90.0
+"""Without a word: on a slow machine systemd takes long to read all units again, and answers no one meanwhile."""
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, _SENDER, SIGNATURE = range(1, 9)  # header fields
 NUMBERS = {"y": "<B", "n": "<h", "q": "<H", "i": "<i", "u": "<I", "x": "<q", "t": "<Q", "d": "<d", "b": "<I"}
