@@ -17,6 +17,7 @@ from orchestra.names import forwarder
 from orchestra.names.forwarder import TIMEOUT, Forwarder
 from orchestra.names.loop import Loop
 from orchestra.names.message import read_query
+from tests.ports import free_port
 
 SERVERS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
@@ -26,13 +27,12 @@ class World:
 
     def __init__(self, resources: ExitStack) -> None:
         self.udp, self.tcp = [], []
-        port = 0
+        port = free_port()
         for address in SERVERS:
             for kind, made in ((socket.SOCK_DGRAM, self.udp), (socket.SOCK_STREAM, self.tcp)):
                 one = resources.enter_context(socket.socket(socket.AF_INET, kind))
                 one.bind((address, port))
                 one.settimeout(30)
-                port = one.getsockname()[1]
                 made.append(one)
                 if kind == socket.SOCK_STREAM:
                     one.listen()
