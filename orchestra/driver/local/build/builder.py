@@ -33,6 +33,7 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from orchestra.build.attestation.provenance import Course
     from orchestra.build.cache import CacheTarget
     from orchestra.build.other import Order
     from orchestra.build.step import Graph
@@ -153,7 +154,12 @@ class Builder:
                     execution.close()
             added = self._export(graph, execution, layers, given, bases, names, hear)
             if given.attesting is not None:
-                self._attest(given.attesting, graph, execution, given, bases, began, added, names, hear)
+                from orchestra.driver.local.build.attestations import course_of
+
+                parts = self._store.parts(added.digest)
+                assert parts is not None, added.digest
+                course = course_of(graph, execution, given, bases, parts, began)
+                self._attest(given.attesting, course, added, parts, names, hear)
             return added
         finally:
             layers.close()
@@ -230,23 +236,11 @@ class Builder:
         return added
 
     def _attest(
-        self,
-        attesting: Attesting,
-        graph: Graph,
-        execution: Execution,
-        given: Given,
-        bases: Mapping[BaseImage, Base],
-        began: float,
-        added: Added,
-        names: Sequence[str],
-        hear: Hear,
+        self, attesting: Attesting, course: Course, added: Added, parts: Parts, names: Sequence[str], hear: Hear
     ) -> None:
         """Names mean an index of the image and its attestations from then on."""
-        from orchestra.driver.local.build.attestations import add_attestations, course_of, make_statements
+        from orchestra.driver.local.build.attestations import add_attestations, make_statements
 
-        parts = self._store.parts(added.digest)
-        assert parts is not None, added.digest
-        course = course_of(graph, execution, given, bases, parts, began)
         start = time.monotonic()
         hear(StageOutput(ATTEST))
         layers = self._trees.layers(FileTree(parts.diff_ids, parts.base))
@@ -257,7 +251,7 @@ class Builder:
         statements = make_statements(attesting, course, added.digest, layers, warn)
         self._attested[added.digest] = add_attestations(self._store.content, statements, added.digest)
         if names:
-            self.name_index({graph.result.platform: added}, names)
+            self.name_index({course.graph.result.platform: added}, names)
         hear(StageOutput(ATTEST, "", time.monotonic() - start, done=True))
 
     def _export_cache(
