@@ -14,13 +14,18 @@ def read(path: str) -> bytes:
     """The content of a regular file, or of one in /proc that is smaller than a page. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        content = part = os.read(fd, PART)
-        # A read that returns less than was asked for has reached the end.
-        while len(part) == PART:
-            content += (part := os.read(fd, PART))
-        return content
+        return read_from(fd, 0)
     finally:
         os.close(fd)
+
+
+def read_from(fd: int, offset: int) -> bytes:
+    """The rest of such a file, which is open. Raises OSError."""
+    content = part = os.pread(fd, PART, offset)
+    # A read that returns less than was asked for has reached the end.
+    while len(part) == PART:
+        content += (part := os.pread(fd, PART, offset + len(content)))
+    return content
 
 
 def write(path: str, content: bytes, *, mode: int | None = None, durable: bool = False) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net.failure import kernel_errors
 from orchestra.driver.local.net.ipam import Leases
-from orchestra.linux import private_files
+from orchestra.linux import private_files, whole_files
 from orchestra.model.codec import decode, encode
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import replace
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 LINES_MIN = 64
 LINES_FOR_ADDRESS = 4
 """The file is written anew when it has more lines than this for each address, and more than LINES_MIN."""
-
-PART = 1 << 14
-"""Bytes that are read at once."""
 
 Change = list[str]
 """[network, container, address, the pool's last address], or only the first two for addresses that are returned.
@@ -126,8 +123,8 @@ def _read_on(path: str, known: _Known | None) -> _Known:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if known is None or os.pread(descriptor, len(known.title), 0) != known.title:
-            known = _begin(_read_from(descriptor, 0))
-        last, data = (rest := _read_from(descriptor, known.offset - 1))[:1], rest[1:]
+            known = _begin(whole_files.read_from(descriptor, 0))
+        last, data = (rest := whole_files.read_from(descriptor, known.offset - 1))[:1], rest[1:]
     finally:
         os.close(descriptor)
     if last != b"\n":
@@ -136,13 +133,6 @@ def _read_on(path: str, known: _Known | None) -> _Known:
     changes: list[Change] = [json.loads(line) for line in data[:end].splitlines()]
     leases = _changed(known.leases, changes) if changes else known.leases
     return _Known(known.title, known.offset + end, known.lines + len(changes), leases, torn=end < len(data))
-
-
-def _read_from(descriptor: int, offset: int) -> bytes:
-    found = part = os.pread(descriptor, PART, offset)
-    while len(part) == PART:
-        found += (part := os.pread(descriptor, PART, offset + len(found)))
-    return found
 
 
 def _begin(content: bytes) -> _Known:
