@@ -73,7 +73,7 @@ def start_execution(world: World, exchange: Exchange) -> None:
         executed.execution, executed.running = execution, True
         world.events.tell_of(found, f"exec_start: {command}", execID=executed.id)
         if detached:
-            threading.Thread(target=_conclude, args=(world, found, executed), name="exec", daemon=True).start()
+            _conclude_later(world, found, executed)
             exchange.empty(HTTPStatus.OK)
             return
         try:
@@ -82,7 +82,7 @@ def start_execution(world: World, exchange: Exchange) -> None:
             _relay(exchange, first, executed, execution, streams, render, note)
         finally:
             if executed.running:  # the client is gone
-                threading.Thread(target=_conclude, args=(world, found, executed), name="exec", daemon=True).start()
+                _conclude_later(world, found, executed)
             else:
                 execution.close()
 
@@ -144,6 +144,10 @@ def _relay(
         relay(exchange.connection.socket, first, program, render, takes_input=takes_input, conclude=conclude)
     finally:
         program.close()
+
+
+def _conclude_later(world: World, found: Found, executed: Executed) -> None:
+    threading.Thread(target=_conclude, args=(world, found, executed), name="exec", daemon=True).start()
 
 
 def _conclude(world: World, found: Found, executed: Executed) -> None:

@@ -97,9 +97,6 @@ def details(world: World, found: Found) -> dict[str, Any]:
     """Everything, for ``inspect``."""
     shown = world.inspect(found)
     config, made = shown["Config"], found.made
-    shown["State"]["Paused"] = found.is_paused
-    if found.is_paused:
-        shown["State"]["Status"] = "paused"
     config["Labels"] = labels_of(found)
     config |= {key: config.get(key, False) for key in ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce")}
     if made is not None:

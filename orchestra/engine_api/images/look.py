@@ -28,9 +28,6 @@ def list_images(world: World, exchange: Exchange) -> None:
     if request.query.get("filter"):  # before version 1.25
         filters.setdefault("reference", []).append(request.query["filter"])
     rows = [_row(items) for items in group(world)]
-    used: dict[str, int] = {}
-    for each in world.containers():
-        used[each.container.image_digest] = used.get(each.container.image_digest, 0) + 1
     exchange.answer([row for row in rows if _fits(world, row, filters)])
 
 
