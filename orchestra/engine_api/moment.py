@@ -1,24 +1,16 @@
-"""Times as Docker writes and reads them. Pure."""
+"""Times as Docker reads them. Pure."""
 
 from __future__ import annotations
 
 import re
-import time
 from datetime import datetime
 
 from orchestra.engine_api.errors import bad_request
 from orchestra.units import parse_duration
 
-NANOSECONDS = 1_000_000_000
 NEVER = "0001-01-01T00:00:00Z"
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")
 _FRACTION = re.compile(r"\.([0-9]+)")
-
-
-def render_moment(seconds: float) -> str:
-    """RFC 3339 with nanoseconds, in UTC."""
-    whole, fraction = divmod(int(seconds * NANOSECONDS), NANOSECONDS)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{fraction:09d}Z"
 
 
 def parse_moment(name: str, text: str, now: float) -> float | None:

@@ -12,7 +12,8 @@ from orchestra import __version__
 from orchestra.engine_api.errors import ApiError, absent
 from orchestra.engine_api.exchange import NEWEST, OLDEST
 from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters
-from orchestra.engine_api.moment import parse_moment, render_moment
+from orchestra.engine_api.moment import parse_moment
+from orchestra.model.log import render_moment
 from orchestra.stacks.images.library import open_library
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestra.engine_api.errors import bad_request, conflict, not_found
 from orchestra.engine_api.filters import as_options, parse_filters, truth
-from orchestra.engine_api.moment import render_moment
 from orchestra.errors import UserError
+from orchestra.model.log import render_moment
 from orchestra.stacks.host_volumes import (
     HostVolume,
     NewVolume,

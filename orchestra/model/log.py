@@ -47,9 +47,15 @@ class Ended(NamedTuple):
 
 
 Happening = Written | Missed | Ended
+NANOSECONDS = 1_000_000_000
 
 
 def render_stamp(nanoseconds: int) -> bytes:
     """A Unix time in the format of log lines."""
-    seconds, fraction = divmod(nanoseconds, 10**9)
+    seconds, fraction = divmod(nanoseconds, NANOSECONDS)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z".encode()
+
+
+def render_moment(seconds: float) -> str:
+    """A Unix time in RFC 3339 with nanoseconds, in UTC."""
+    return render_stamp(int(seconds * NANOSECONDS)).decode()

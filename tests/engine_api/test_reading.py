@@ -12,10 +12,11 @@ from orchestra.engine_api.errors import ApiError
 from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters, truth
 from orchestra.engine_api.frames import frame
 from orchestra.engine_api.made import Made, read_made
-from orchestra.engine_api.moment import parse_moment, render_moment
+from orchestra.engine_api.moment import parse_moment
 from orchestra.engine_api.route import Table, read_request
 from orchestra.engine_api.routes import ROUTES
 from orchestra.model.desired import Port, RestartPolicy
+from orchestra.model.log import render_moment
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host, OfContainer
 from tests.engine_api.client import frames

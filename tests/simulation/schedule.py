@@ -105,7 +105,7 @@ class Schedule:
             self.check_ages()
 
     def check_ages(self) -> None:
-        """What goes with another container that runs is not older than that, whoever made that anew."""
+        """What goes with another container that runs is not older than that one, even if that was made anew."""
         containers = self.world.observed.containers
         for spec in self.desired.of_services:
             container = containers.get(spec.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import TYPE_CHECKING
 
 from orchestra.container.directory import ContainerDirectory
@@ -16,6 +15,7 @@ from orchestra.driver.local.volume.files import FILES
 from orchestra.model.codec import decode
 from orchestra.model.desired import ContainerSpec
 from orchestra.model.health import HealthStatus, Probed
+from orchestra.model.log import render_moment
 from orchestra.model.mount import TmpfsMount, VolumeMount
 from orchestra.model.observed import Exited, Running
 
@@ -53,7 +53,7 @@ def inspect(
     log = f"{stack_home.logs}/{container.name}.log"
     return {
         "Id": container.id,
-        "Created": _moment(container.created_at),
+        "Created": render_moment(container.created_at),
         "Path": next(iter(container.command), ""),
         "Args": list(container.command[1:]),
         "State": _state(container, directory, is_restarting=is_restarting),
@@ -105,8 +105,8 @@ def _state(container: Container, directory: ContainerDirectory, *, is_restarting
         "Pid": status.pid if isinstance(status, Running) else 0,
         "ExitCode": status.exit_code if isinstance(status, Exited) else 0,
         "Error": container.error or container.damage,
-        "StartedAt": _moment(status.started_at) if isinstance(status, Running | Exited) else NEVER,
-        "FinishedAt": _moment(status.finished_at) if isinstance(status, Exited) else NEVER,
+        "StartedAt": render_moment(status.started_at) if isinstance(status, Running | Exited) else NEVER,
+        "FinishedAt": render_moment(status.finished_at) if isinstance(status, Exited) else NEVER,
     }
     if isinstance(status, Running) and status.health.status is not HealthStatus.NONE:
         health = status.health
@@ -121,8 +121,8 @@ def _state(container: Container, directory: ContainerDirectory, *, is_restarting
 
 def _probed(probed: Probed) -> dict[str, Any]:
     return {
-        "Start": _moment(probed.started_at),
-        "End": _moment(probed.ended_at),
+        "Start": render_moment(probed.started_at),
+        "End": render_moment(probed.ended_at),
         "ExitCode": CUT_OFF if probed.exit_code is None else probed.exit_code,
         "Output": probed.output,
     }
@@ -268,8 +268,3 @@ def _networks(attachment: Attachment | None) -> dict[str, dict[str, Any]]:
         }
         for each in (attachment.interfaces if attachment else ())
     }
-
-
-def _moment(seconds: float) -> str:
-    whole, fraction = divmod(int(seconds * NANOSECONDS), NANOSECONDS)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{fraction:09d}Z"

@@ -17,8 +17,8 @@ from orchestra.driver.local.copying.root import opened_root
 from orchestra.driver.local.copying.transfer import Rules, copy_in, copy_out, export_root
 from orchestra.engine_api.errors import bad_request, not_found
 from orchestra.engine_api.exchange import TAR
-from orchestra.engine_api.moment import render_moment
 from orchestra.linux.mounts.resolve import open_in_root
+from orchestra.model.log import render_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from orchestra.driver.local.logs import LogCursor
 from orchestra.engine_api.errors import bad_request
 from orchestra.engine_api.exchange import MULTIPLEXED, RAW_STREAM, wait_readable
 from orchestra.engine_api.frames import STDERR, STDOUT, frame
-from orchestra.engine_api.moment import NANOSECONDS, parse_moment
-from orchestra.model.log import Ended, Gap, Line, Written, render_stamp
+from orchestra.engine_api.moment import parse_moment
+from orchestra.model.log import NANOSECONDS, Ended, Gap, Line, Written, render_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
