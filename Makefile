@@ -80,7 +80,7 @@ lock: $(VENV)/dev.stamp
 	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  pyproject.toml --group build -o requirements.lock
 	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  pyproject.toml --group build --group dev -o requirements-dev.lock
+	  pyproject.toml --all-extras --group build --group dev -o requirements-dev.lock
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -103,7 +103,8 @@ $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 PACKAGES := nft=nftables ip=iproute2
 TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd strace=strace docker-registry=docker-registry skopeo=skopeo \
   openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap pasta=passt slirp4netns=slirp4netns podman=podman \
-  buildah=buildah man=man-db mandoc=mandoc zsh=zsh fish=fish
+  buildah=buildah man=man-db mandoc=mandoc zsh=zsh fish=fish \
+  chromium=chromium chromedriver=chromium-driver tmux=tmux
 packages: WANTED := $(PACKAGES)
 test-packages: WANTED := $(TEST_PACKAGES)
 packages test-packages:
