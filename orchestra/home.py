@@ -72,6 +72,11 @@ class StackHome(Record):
         return f"{self.data}/events.jsonl.1"
 
     @property
+    def counts(self) -> str:
+        """What the events counted for `metrics` that are not kept any more."""
+        return f"{self.data}/counts.json"
+
+    @property
     def supervisor_log(self) -> str:
         """Messages of the supervisor and the fork server: their standard error."""
         return f"{self.data}/supervisor.log"

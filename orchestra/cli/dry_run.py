@@ -29,6 +29,7 @@ CHANGE_NOTHING = frozenset(
             "why",
             "status",
             "timeline",
+            "metrics",
             "help",
             "volume ls",
             "volume inspect",

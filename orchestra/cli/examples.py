@@ -178,6 +178,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("api", "Let Docker's clients see the stacks, and run containers here"),
         Example("api --read-only --stack shop --idle 60", "Let them only see the stack shop, while they ask"),
     ),
+    "metrics": (
+        Example("metrics", "Print what the containers of all stacks use, and how they are"),
+        Example("metrics --listen 127.0.0.1:9323", "Let Prometheus ask for it"),
+    ),
     "unshare": (
         Example("unshare ls -ln ~/.local/share/orchestra/volumes", "See owners of files as containers see them"),
         Example("unshare chown -R 0:0 data", "Get back files that a container's user has written"),

@@ -69,6 +69,29 @@ LOOK_COMMANDS = (
         (Argument("service", "[SERVICE]", "The service; all when none is named", optional=True),),
     ),
     Command(
+        "metrics",
+        "metrics",
+        "Print metrics of stacks for Prometheus, or serve them",
+        (
+            Option(
+                "listen",
+                ("--listen",),
+                TEXT,
+                "Serve them at /metrics here until interrupted",
+                metavar="ADDRESS:PORT|unix:PATH",
+            ),
+            Option("stacks", ("--stack",), LIST, "Show only this stack; repeat for several", metavar="NAME"),
+            Option(
+                "format",
+                ("--format",),
+                TEXT,
+                "Format to print; clients choose for themselves",
+                "prometheus",
+                choices=("prometheus", "openmetrics"),
+            ),
+        ),
+    ),
+    Command(
         "port",
         "port",
         "Print the public port for a port of a service, or all of them",

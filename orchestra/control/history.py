@@ -10,6 +10,7 @@ import json
 import os
 from contextlib import suppress
 
+from orchestra.control.tally import count_before_replacing
 from orchestra.linux import private_files
 from orchestra.model.codec import encode
 from orchestra.model.event import PullEvent, SnapshotEvent, decode_event
@@ -44,6 +45,7 @@ def append_events(stack_home: StackHome, events: Iterable[Event]) -> bool:
         try:
             os.write(descriptor, lines)
             if os.fstat(descriptor).st_size > FULL:
+                count_before_replacing(stack_home)
                 os.rename(stack_home.events, stack_home.earlier_events)
                 return True
         finally:

@@ -9,9 +9,9 @@ from orchestra.driver.local.inspection import inspect
 from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.engine_api.errors import conflict, not_found
 from orchestra.engine_api.made import Made, read_made
-from orchestra.engine_api.stack_state import StackStates
 from orchestra.model.observed import Exited, Running
 from orchestra.stacks.ls import find_stacks
+from orchestra.stacks.stack_states import StackStates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -28,6 +28,18 @@ def read_from(fd: int, offset: int) -> bytes:
     return content
 
 
+def read_pages(path: str) -> bytes:
+    """The content of a file in /proc or cgroupfs of any size: the kernel makes it a page at a time. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    content = b""
+    try:
+        while part := os.read(fd, PART):
+            content += part
+        return content
+    finally:
+        os.close(fd)
+
+
 def write(path: str, content: bytes, *, mode: int | None = None, durable: bool = False) -> None:
     """Write a file, or replace what it holds. Raises OSError.
 

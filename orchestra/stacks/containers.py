@@ -157,11 +157,7 @@ def look_at_containers(context: Context, stack: str, *, tell_restarts: bool = Fa
     from orchestra.driver.local.look import look_at_containers
 
     home = context.home.stack(stack)
-    rows = []
-    for encoded in look_at_containers(home):
-        following = _next_run(home, encoded) if tell_restarts else 0.0
-        rows.append(_row(encoded, restarts=tell_restarts and _begins_again(encoded), next_run=following))
-    return rows
+    return [make_row(home, encoded) if tell_restarts else _row(encoded) for encoded in look_at_containers(home)]
 
 
 def observe_containers(context: Context, stack: str) -> list[Container]:
@@ -180,6 +176,11 @@ def observe_containers(context: Context, stack: str) -> list[Container]:
 def damage_of(containers: Iterable[ContainerRow | Container]) -> list[str]:
     """The files of containers that cannot be read, in words."""
     return [f"container {each.name}: {each.damage}" for each in containers if each.damage]
+
+
+def make_row(home: StackHome, container: Encoded) -> ContainerRow:
+    """Of what ``driver.local.look`` tells; ``restarting`` where its restart policy will start it again."""
+    return _row(container, restarts=_begins_again(container), next_run=_next_run(home, container))
 
 
 def _begins_again(container: Encoded) -> bool:

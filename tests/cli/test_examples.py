@@ -34,6 +34,7 @@ NOT_RUN = {
     "events --json": "Ctrl-C",
     "api": "Ctrl-C",
     "api --read-only --stack shop --idle 60": "a minute",
+    "metrics --listen 127.0.0.1:9323": "Ctrl-C",
     "stats": "Ctrl-C",
     "test": "what is run with -k",
     "watch": "Ctrl-C",

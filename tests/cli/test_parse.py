@@ -29,6 +29,7 @@ LINES = [
     "history --format json 7",
     "why --format json web",
     "api --socket /run/docker.sock --idle 60 --read-only --stack shop --stack=other",
+    "metrics --listen 127.0.0.1:9323 --stack shop --stack=other --format openmetrics",
     "status --format json",
     "ps -a --at 10m web",
     "timeline --since 1h --format svg",
