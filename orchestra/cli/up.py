@@ -12,6 +12,7 @@ from orchestra.cli.up_result import conclude
 from orchestra.cli.warnings import warn_of_notes
 from orchestra.errors import UserError
 from orchestra.stacks.up import UpOptions, begin_up, up, with_providers
+from orchestra.traces.wanted import is_wanted
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -36,12 +37,26 @@ def run(invocation: Invocation) -> int:
         values["follow"],
         not values["no_build"],
     )
-    beginning = begin(invocation, options)
+    context = invocation.context
+    if not is_wanted(context.environment):
+        return _run(invocation, begin(invocation, options), options, attached=attached)
+    from orchestra.traces.recording import Recording
+
+    with Recording(context.environment, invocation.command, _tell_of_trace) as recording:
+        beginning = recording.watch(begin(invocation, options))
+        return _run(invocation, beginning, options, attached=attached)
+
+
+def _run(invocation: Invocation, beginning: Beginning, options: UpOptions, *, attached: bool) -> int:
     if attached:
         from orchestra.cli.attached import run_attached
 
         return run_attached(invocation, beginning, options)
     return bring_up(invocation, beginning, options)
+
+
+def _tell_of_trace(problem: str) -> None:
+    print(f"warning: the trace was not sent: {visible(problem)}", file=sys.stderr, flush=True)
 
 
 def begin(invocation: Invocation, options: UpOptions) -> Beginning:

@@ -183,7 +183,7 @@ class Attached:
     def _run(self, audience: Audience, follower: Follower | None) -> int:
         self._audience = audience
         client, request = self._beginning.client, self._beginning.request(self._up)
-        desired, hear = self._beginning.prepared.desired, partial(self._mail.hear, "up")
+        desired, hear = self._beginning.prepared.desired, self._beginning.hearing(partial(self._mail.hear, "up"))
         self._mail.ask("up", lambda: client.ask(UpResult, request, hear, desired=desired))
         self._poll = poll = select.poll()
         for source in (self._mail, self._interrupts, follower):
@@ -281,6 +281,7 @@ class Attached:
                 self._audience.watch(event)
 
     def _come_up(self, result: UpResult) -> None:
+        self._beginning.settle(result)
         self._audience.settle(result)
         self._attach()
         if not self._audience.conclude(result):

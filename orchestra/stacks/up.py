@@ -16,12 +16,21 @@ from orchestra.stacks.stack_file import StackFile, concern, has_provisions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from orchestra.control.client import Client
     from orchestra.model.event import Event
     from orchestra.model.reviewed import ReviewedPlan
     from orchestra.stacks.context import Context
     from orchestra.stacks.stack_file import Prepared
+
+    class Witness(Protocol):
+        """Is told what happens, beside the user."""
+
+        def hear(self, event: Event) -> None: ...
+
+        def settle(self, result: UpResult) -> None:
+            """Everything is running, or cannot run."""
 
 
 class UpOptions(Record):
@@ -51,10 +60,26 @@ class Beginning(Record):
     reviewed: ReviewedPlan | None = None
     loaded: bytes = b""
     steps: tuple[Step, ...] = ()
+    witness: Witness | None = None
 
     def with_step(self, what: str, began: float) -> Beginning:
         """What the command has done since ``began`` (Unix seconds), for the timeline."""
         return replace(self, steps=(*self.steps, Step(what, began, time.time())))
+
+    def hearing(self, hear: Callable[[Event], object]) -> Callable[[Event], None]:
+        """Tells the witness, too."""
+        witness = self.witness
+
+        def tell(event: Event) -> None:
+            if witness is not None:
+                witness.hear(event)
+            hear(event)
+
+        return tell
+
+    def settle(self, result: UpResult) -> None:
+        if self.witness is not None:
+            self.witness.settle(result)
 
     def request(self, options: UpOptions) -> UpRequest:
         reviewed = self.reviewed
@@ -143,4 +168,8 @@ def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] |
         from orchestra.stacks.standalone_network import revive_networks
 
         revive_networks(beginning.context, beginning.prepared.desired)
-    return beginning.client.ask(UpResult, beginning.request(options), hear, desired=beginning.prepared.desired)
+    hearing = None if hear is None else beginning.hearing(hear)
+    request, desired = beginning.request(options), beginning.prepared.desired
+    result = beginning.client.ask(UpResult, request, hearing, desired=desired)
+    beginning.settle(result)
+    return result

@@ -40,6 +40,7 @@ UNTESTED = {
     "$ pip install 'orchestra[api]'": "it downloads a package, and serves until it is stopped",
     "$ export DOCKER_HOST=unix:///run/orchestra/docker.sock": "it needs Docker's clients, see tests/engine_api",
     "$ sudo orchestra api --socket /run/shop.sock --read-only --stack shop": "it serves until it is stopped",
+    "$ pip install 'orchestra[traces]'": "it needs a collector, see tests/traces",
     "$ sudo orchestra metrics --listen 127.0.0.1:9323": "it serves until it is stopped",
     "$ sudo systemctl enable --now orchestra-api.socket": "it needs systemd as the first process",
 }

@@ -62,6 +62,18 @@ TABLES: dict[str, dict[str, str]] = {
         "ALL_PROXY": "Proxy for both, where the specific variable is not set.",
         "NO_PROXY": "Hosts, domains, addresses and networks to reach without a proxy, with commas; `*` for all.",
     },
+    "traces": {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "Base address of a receiver of OTLP over HTTP, such as `http://127.0.0.1:4318`: "
+        "`up` sends a trace to it.",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "Whole address of such a receiver, `/v1/traces` included.",
+        "OTEL_TRACES_EXPORTER": "`otlp`, `console` (standard error), or both with a comma; `none` for no traces.",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "`http/protobuf`, the only protocol.",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "The same, for traces.",
+        "OTEL_SERVICE_NAME": "The name that traces have (default: `orchestra`).",
+        "OTEL_SDK_DISABLED": "`true`: no traces.",
+        "TRACEPARENT": "The span that the trace continues (W3C Trace Context), such as that of a pipeline's job.",
+        "TRACESTATE": "What belongs to it.",
+    },
     "orchestra-runtime": {
         "NOTIFY_SOCKET": "Socket of the service manager; readiness messages of the program are passed on to it.",
         "LISTEN_FDS": "Number of descriptors to pass on to the program, from 3 up: sd_listen_fds(3).",
