@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from orchestra.engine_api.errors import bad_request
-from orchestra.engine_api.exchange import FALSE
+from orchestra.stacks.filters import TRUTHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Filters = dict[str, list[str]]
 
@@ -37,23 +37,6 @@ def parse_filters(text: str, known: Collection[str]) -> Filters:
     return found
 
 
-def is_one_of(filters: Mapping[str, Sequence[str]], key: str, fits: Callable[[str], bool]) -> bool:
-    """Whether there is no such filter, or one of its values fits."""
-    return not filters.get(key) or any(fits(value) for value in filters[key])
-
-
-def has_labels(filters: Mapping[str, Sequence[str]], labels: Mapping[str, str]) -> bool:
-    """All of ``label``, and none of ``label!``."""
-    return all(_has(labels, text) for text in filters.get("label", ())) and not any(
-        _has(labels, text) for text in filters.get("label!", ())
-    )
-
-
-def _has(labels: Mapping[str, str], text: str) -> bool:
-    key, equals, value = text.partition("=")
-    return key in labels and (not equals or labels[key] == value)
-
-
 def as_options(filters: Mapping[str, Sequence[str]]) -> list[str]:
     """As commands take them: ``KEY=VALUE``."""
     return [f"{key}={value}" for key, values in filters.items() for value in values]
@@ -64,6 +47,7 @@ def truth(filters: Mapping[str, Sequence[str]], key: str) -> bool | None:
     values = filters.get(key)
     if not values:
         return None
-    if values[0].lower() not in (*FALSE, "true", "1"):
+    known = TRUTHS.get(values[0].lower())
+    if known is None:
         raise bad_request(f"invalid filter '{key}={values[0]}'")
-    return values[0].lower() not in FALSE
+    return known

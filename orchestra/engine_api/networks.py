@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from orchestra.engine_api.containers.definition import BRIDGE
 from orchestra.engine_api.errors import bad_request, conflict, forbidden, not_found
-from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters, truth
+from orchestra.engine_api.filters import parse_filters, truth
 from orchestra.engine_api.moment import NEVER, parse_moment
 from orchestra.engine_api.world import OWN_STACK
 from orchestra.errors import UserError
 from orchestra.model.log import render_moment
 from orchestra.stacks.connections import ConnectOptions, connect, disconnect
+from orchestra.stacks.filters import has_labels, is_one_of
 from orchestra.stacks.host_networks import list_networks, remove_network
 from orchestra.stacks.standalone_network import NewNetwork, create_network
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from orchestra import __version__
 from orchestra.engine_api.errors import ApiError, absent
 from orchestra.engine_api.exchange import NEWEST, OLDEST
-from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters
+from orchestra.engine_api.filters import parse_filters
 from orchestra.engine_api.moment import parse_moment
 from orchestra.model.log import render_moment
+from orchestra.stacks.filters import has_labels, is_one_of
 from orchestra.stacks.images.library import open_library
 
 if TYPE_CHECKING:

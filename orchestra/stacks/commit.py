@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.record import Record
@@ -42,7 +40,6 @@ def commit(context: Context, options: CommitOptions) -> str:
         author=options.author or "",
         message=options.message or "",
         changes=options.changes,
-        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         pause=options.pause,
     )
     return commit_container(context.home, home.name, container, wanted)

@@ -6,7 +6,7 @@ from orchestra.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -26,7 +26,19 @@ def parse_filters(filters: Sequence[str], known: Sequence[str]) -> dict[str, lis
     return found
 
 
-def has_label(labels: Mapping[str, str], text: str) -> bool:
+def is_one_of(filters: Mapping[str, Sequence[str]], key: str, fits: Callable[[str], bool]) -> bool:
+    """Whether there is no such filter, or one of its values fits."""
+    return not filters.get(key) or any(map(fits, filters[key]))
+
+
+def has_labels(filters: Mapping[str, Sequence[str]], labels: Mapping[str, str]) -> bool:
+    """All of ``label``, and none of ``label!``."""
+    return all(_has(labels, text) for text in filters.get("label", ())) and not any(
+        _has(labels, text) for text in filters.get("label!", ())
+    )
+
+
+def _has(labels: Mapping[str, str], text: str) -> bool:
     """text: ``KEY``, or ``KEY=VALUE``."""
     key, equals, value = text.partition("=")
     return key in labels and (not equals or labels[key] == value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from orchestra.driver import Part
 from orchestra.errors import UserError
-from orchestra.stacks.filters import has_label, parse_filters, parse_truth
+from orchestra.stacks.filters import has_labels, is_one_of, parse_filters, parse_truth
 from orchestra.stacks.find import find_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestra.model.host_network import HostNetwork
     from orchestra.stacks.context import Context
@@ -74,17 +74,11 @@ def _is_used(context: Context, network: HostNetwork) -> bool:
 
 
 def _fits(network: HostNetwork, asked: Mapping[str, Sequence[str]]) -> bool:
-    labels = network.labels
     return (
-        _is_one_of(asked, "name", lambda text: text in network.name)
-        and _is_one_of(asked, "id", network.id.startswith)
-        and _is_one_of(asked, "driver", network.driver.__eq__)
-        and _is_one_of(asked, "scope", SCOPE.__eq__)
-        and _is_one_of(asked, "type", TYPE.__eq__)
-        and all(has_label(labels, text) for text in asked.get("label", ()))
-        and not any(has_label(labels, text) for text in asked.get("label!", ()))
+        is_one_of(asked, "name", lambda text: text in network.name)
+        and is_one_of(asked, "id", network.id.startswith)
+        and is_one_of(asked, "driver", network.driver.__eq__)
+        and is_one_of(asked, "scope", SCOPE.__eq__)
+        and is_one_of(asked, "type", TYPE.__eq__)
+        and has_labels(asked, network.labels)
     )
-
-
-def _is_one_of(asked: Mapping[str, Sequence[str]], key: str, fits: Callable[[str], bool]) -> bool:
-    return key not in asked or any(map(fits, asked[key]))

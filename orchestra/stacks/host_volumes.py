@@ -6,7 +6,7 @@ from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.record import Record, replace
 from orchestra.stacks.assignments import read_assignments
-from orchestra.stacks.filters import has_label, parse_filters, parse_truth
+from orchestra.stacks.filters import has_labels, parse_filters, parse_truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,6 +141,5 @@ def _fits(volume: HostVolume, asked: Mapping[str, Sequence[str]]) -> bool:
     return (
         (not names or any(name in volume.name for name in names))
         and (not drivers or DRIVER in drivers)
-        and all(has_label(volume.labels, text) for text in asked.get("label", ()))
-        and not any(has_label(volume.labels, text) for text in asked.get("label!", ()))
+        and has_labels(asked, volume.labels)
     )

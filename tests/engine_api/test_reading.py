@@ -9,16 +9,17 @@ import pytest
 from orchestra.engine_api.containers.definition import Surroundings, define
 from orchestra.engine_api.containers.shape import status_words
 from orchestra.engine_api.errors import ApiError
-from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters, truth
+from orchestra.engine_api.filters import parse_filters, truth
 from orchestra.engine_api.frames import frame
 from orchestra.engine_api.made import Made, read_made
-from orchestra.engine_api.moment import parse_moment
+from orchestra.engine_api.moment import NEVER, parse_moment
 from orchestra.engine_api.route import Table, read_request
 from orchestra.engine_api.routes import ROUTES
 from orchestra.model.desired import Port, RestartPolicy
 from orchestra.model.log import render_moment
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host, OfContainer
+from orchestra.stacks.filters import has_labels, is_one_of
 from tests.engine_api.client import frames
 
 AROUND = Surroundings("web", "sha256:1", ("9/udp",), (), "/call", lambda word: f"id-of-{word}", "hash")
@@ -71,7 +72,8 @@ def test_filters_are_lists_or_objects():
 
 def test_times_are_numbers_dates_or_durations():
     assert parse_moment("since", "12.5", 100) == 12.5
-    assert parse_moment("since", "1970-01-01T00:00:10.123456789Z", 100) == 10.123456
+    assert parse_moment("since", "1970-01-01T00:00:10.123456789Z", 100) == 10.123456789
+    assert parse_moment("since", NEVER, 100) < 0
     assert parse_moment("since", "1m30s", 100) == 10
     assert parse_moment("since", "", 100) is None
     assert render_moment(10.5) == "1970-01-01T00:00:10.500000000Z"

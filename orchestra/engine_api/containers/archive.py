@@ -7,7 +7,6 @@ import json
 import os
 import posixpath
 import stat
-import time
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -83,7 +82,6 @@ def commit(world: World, exchange: Exchange) -> None:
         author=query.get("author", ""),
         message=query.get("comment", ""),
         changes=tuple(line for text in exchange.request.queries.get("changes", ()) for line in text.splitlines()),
-        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         pause=exchange.request.flag("pause", default=True),
     )
     identifier = commit_container(world.context.home, found.home.name, found.container, wanted)

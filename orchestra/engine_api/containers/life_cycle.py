@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orchestra.driver.local.details import written_size
 from orchestra.engine_api.errors import ApiError, bad_request, conflict
 from orchestra.engine_api.exchange import JSON_TYPE
-from orchestra.engine_api.filters import has_labels, parse_filters
+from orchestra.engine_api.filters import parse_filters
 from orchestra.engine_api.moment import parse_moment
 from orchestra.linux.process import parse_signal
 from orchestra.model.observed import Exited
@@ -25,6 +25,7 @@ from orchestra.model.request import (
     StopRequest,
 )
 from orchestra.model.result import KillResult, PauseResult, RemoveResult, StartResult, StopResult
+from orchestra.stacks.filters import has_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from orchestra.engine_api.containers.shape import details, health_of, labels_of, state_of, summary
 from orchestra.engine_api.errors import bad_request, conflict
 from orchestra.engine_api.exchange import wait_readable
-from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters
+from orchestra.engine_api.filters import parse_filters
 from orchestra.engine_api.moment import NEVER
 from orchestra.errors import OrchestraError
 from orchestra.model.log import render_moment
+from orchestra.stacks.filters import has_labels, is_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

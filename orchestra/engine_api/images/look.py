@@ -6,9 +6,10 @@ import fnmatch
 import time
 from typing import TYPE_CHECKING
 
-from orchestra.engine_api.filters import has_labels, is_one_of, parse_filters, truth
+from orchestra.engine_api.filters import parse_filters, truth
 from orchestra.engine_api.images.names import familiar, find_image
 from orchestra.engine_api.moment import parse_moment
+from orchestra.stacks.filters import has_labels, is_one_of
 from orchestra.stacks.images.library import open_library
 
 if TYPE_CHECKING:

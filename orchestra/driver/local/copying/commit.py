@@ -9,6 +9,7 @@ import contextlib
 import os
 import posixpath
 import tarfile
+import time
 from errno import ENODATA, ENOTSUP, EOPNOTSUPP
 from typing import TYPE_CHECKING, Any
 
@@ -49,19 +50,19 @@ OWN_VARIABLES = ("HOSTNAME", "TERM")
 
 
 class Commit(Record):
-    """name: a full name, or empty. created: RFC 3339. changes: lines of a Dockerfile."""
+    """name: a full name, or empty. changes: lines of a Dockerfile."""
 
     name: str
     author: str
     message: str
     changes: tuple[str, ...]
-    created: str
     pause: bool
 
 
 def commit_container(home: Home, stack: str, container: Container, wanted: Commit) -> str:
     """The id of the image. Raises UserError for an invalid change, FatalError for damaged data."""
     directory = home.stack(stack).container(container.name)
+    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     config = ContainerDirectory(directory).load_config()
     store = ImageStore(home)
     content = store.content
@@ -87,10 +88,10 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
             layer, diff_id = add_layer(content, lambda output: write_archive(items, output, ""), what)
         below = parts.layers if parts else ()
         layers = [{"mediaType": blob.media_type, "digest": blob.digest, "size": blob.size} for blob in below]
-        step = {"created": wanted.created, "created_by": " ".join(config["process"]["args"]), "comment": wanted.message}
+        step = {"created": created, "created_by": " ".join(config["process"]["args"]), "comment": wanted.message}
         history: list[Any] = [*(document.get("history") or ()), {**step, **_author(wanted)}]
         document |= {
-            "created": wanted.created,
+            "created": created,
             "rootfs": {"type": "layers", "diff_ids": [*(parts.diff_ids if parts else ()), diff_id]},
             "history": history,
             **_author(wanted),
