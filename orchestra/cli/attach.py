@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 
 from orchestra.cli.attachment import HEARD, Detached, Streams
-from orchestra.cli.detach_keys import parse_detach_keys
 from orchestra.cli.relay import Signals
 from orchestra.cli.warnings import warn_of_damage
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.stacks.attach import attach_to
+from orchestra.stacks.detach_keys import parse_detach_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

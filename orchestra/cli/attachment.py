@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
 
-    from orchestra.cli.detach_keys import DetachKeys
+    from orchestra.stacks.detach_keys import DetachKeys
 
     class Attachment(Protocol):
         """``orchestra.shim.attachment.Attachment``."""

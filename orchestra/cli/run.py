@@ -9,7 +9,6 @@ from functools import partial
 
 from orchestra.cli.attachment import ENDING, HEARD, Detached, Streams, await_one
 from orchestra.cli.build_first import build_first
-from orchestra.cli.detach_keys import DEFAULT, parse_detach_keys
 from orchestra.cli.program_options import wants_terminal
 from orchestra.cli.progress import open_progress
 from orchestra.cli.relay import Signals
@@ -18,6 +17,7 @@ from orchestra.cli.warnings import warn_of_notes, warn_of_orphans
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.model.result import ConcludeResult, RunResult
 from orchestra.record import replace
+from orchestra.stacks.detach_keys import DEFAULT, parse_detach_keys
 from orchestra.stacks.mail import Answered, Failed, Heard
 from orchestra.stacks.run import RunOptions, begin_run, read_environment_file
 from orchestra.stacks.variable import read_variables

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from orchestra.shim.attachment import Attachment
     from orchestra.shim.client import Execution
+    from orchestra.stacks.detach_keys import DetachKeys
 
 CHUNK = 1 << 17
 
@@ -129,16 +130,17 @@ def relay(
     render: Callable[[int, bytes], bytes],
     *,
     takes_input: bool,
+    keys: DetachKeys | None = None,
     conclude: Callable[[], None] = lambda: None,
 ) -> None:
     """Until the program has ended and all is written, or the client has hung up. first: input that has come already.
 
-    conclude: called when the program has ended, before the client sees the end of the stream, since it then asks at
-    once how the program has ended.
+    keys: by which the client can leave; the program goes on. conclude: called when the program has ended, before the
+    client sees the end of the stream, since it then asks at once how the program has ended.
 
     Raises Hangup when the client cannot be written to any more. Nothing can be written to it afterwards.
     """
-    feeder = threading.Thread(target=_feed, args=(client, first, program), name="input", daemon=True)
+    feeder = threading.Thread(target=_feed, args=(client, first, program, keys), name="input", daemon=True)
     if takes_input:
         feeder.start()
     try:
@@ -162,12 +164,14 @@ def relay(
             feeder.join()
 
 
-def _feed(client: socket.socket, data: bytes, program: Program) -> None:
+def _feed(client: socket.socket, data: bytes, program: Program, keys: DetachKeys | None) -> None:
     try:
-        if data:
-            program.write(data, client)
-        while data := client.recv(CHUNK):
-            program.write(data, client)
+        while data := data or client.recv(CHUNK):
+            program.write(data if keys is None else keys.passed(data), client)
+            if keys is not None and keys.are_typed:
+                client.shutdown(socket.SHUT_RDWR)  # the other direction ends with that
+                return
+            data = b""
         program.end_input()
     except OSError:
         return  # the client or the program is gone: the other direction ends for its own reasons

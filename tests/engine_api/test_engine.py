@@ -107,6 +107,36 @@ def test_a_terminal_is_raw_and_has_a_size(engine):
         assert read_all(connection, rest).endswith(b"31 99\r\n")
 
 
+@pytest.mark.parametrize(("keys", "typed"), [("", b"\x10\x11"), ("ctrl-a,x", b"\x01\x01x")])
+def test_a_client_at_a_terminal_leaves_by_keys_and_the_program_goes_on(keys, typed, engine):
+    query = {"detachKeys": keys} if keys else {}
+    engine.create("left", "sh", "-c", "while read line; do echo got $line; done", Tty=True, OpenStdin=True)
+    engine.post("/containers/left/start")
+    for word in (b"one", b"two"):
+        connection, rest = engine.hijack("/containers/left/attach", stream=1, stdin=1, stdout=1, **query)
+        with connection:
+            connection.sendall(word + b"\n")
+            while rest.count(word) < 2:  # the terminal shows it, too
+                rest += connection.recv(4096)
+            connection.sendall(typed)
+            read_all(connection)
+        assert engine.get("/containers/left/json")["State"]["Running"]
+    command = {"Cmd": ["cat"], "Tty": True, "AttachStdin": True, "AttachStdout": True, "DetachKeys": keys}
+    identifier = engine.post("/containers/left/exec", command).json["Id"]
+    connection, rest = engine.hijack(f"/exec/{identifier}/start", {"Tty": True})
+    with connection:
+        connection.sendall(typed)
+        read_all(connection)
+    assert engine.get(f"/exec/{identifier}/json")["Running"]
+
+
+def test_keys_that_are_none_are_refused(engine):
+    engine.create("left", "sh", Tty=True, OpenStdin=True)
+    answer = engine.ask("POST", "/containers/left/attach", status=400, stream=1, detachKeys="ctrl-")
+    assert answer.json["message"] == "Invalid detach keys (ctrl-) provided"
+    engine.ask("POST", "/containers/shop-db-1/exec", {"Cmd": ["cat"], "DetachKeys": "ab"}, status=400)
+
+
 def test_a_command_is_executed_in_a_container(engine):
     identifier = engine.post(
         "/containers/shop-db-1/exec",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -244,6 +246,19 @@ class TestServing:
             assert b'orchestra_stack_supervised{stack="other"} 1' in content
             assert "another process listens" in stack.run("metrics", "--listen", f"unix:{path}", code=1).stderr
         assert not path.exists()
+
+    def test_on_a_socket_of_the_service_manager(self, stack):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            program = shlex.join([sys.executable, "-m", "orchestra", "metrics", "--stack", "other"])
+            line = f"exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec {program}"
+            with subprocess.Popen(["sh", "-c", line], env=stack.environment, stdin=listener) as process:
+                try:
+                    found = Scrape(get(listener.getsockname())[2])
+                finally:
+                    process.terminate()
+                    process.wait(60)
+        assert found("stack_supervised", stack="other") == 1
+        assert process.returncode == 0
 
     @pytest.mark.parametrize("address", ["9323", "localhost:", ":9323", "127.0.0.1:x", "127.0.0.1:65536"])
     def test_an_address_that_is_none_is_refused(self, address, stack):

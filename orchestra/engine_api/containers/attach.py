@@ -16,14 +16,17 @@ from orchestra.engine_api.errors import bad_request, conflict
 from orchestra.engine_api.exchange import MULTIPLEXED, RAW_STREAM
 from orchestra.engine_api.frames import frame
 from orchestra.engine_api.relay import AttachedProgram, await_either, relay
+from orchestra.errors import UserError
 from orchestra.linux import private_files, tty
 from orchestra.shim.attachment import Attachment, Call, attach
+from orchestra.stacks.detach_keys import DEFAULT, parse_detach_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestra.engine_api.exchange import Exchange
     from orchestra.engine_api.world import Found, World
+    from orchestra.stacks.detach_keys import DetachKeys
 
 
 def attach_container(world: World, exchange: Exchange) -> None:
@@ -31,6 +34,7 @@ def attach_container(world: World, exchange: Exchange) -> None:
     terminal = has_terminal(found)
     if found.is_paused:
         raise conflict(f"container {found.id} is paused, unpause the container before attach")
+    keys = read_detach_keys(request.query.get("detachKeys", "")) if terminal else None
     selection = read_selection(request, terminal=terminal)
     streams = selection.streams
     kind = RAW_STREAM if terminal else MULTIPLEXED
@@ -54,7 +58,9 @@ def attach_container(world: World, exchange: Exchange) -> None:
         return frame(stream, data) if stream in streams else b""
 
     with attachment:
-        relay(client, first, AttachedProgram(attachment), render, takes_input=takes_input)
+        relay(client, first, AttachedProgram(attachment), render, takes_input=takes_input, keys=keys)
+    if keys is not None and keys.are_typed:
+        world.events.tell_of(found, "detach")
 
 
 @contextmanager
@@ -106,6 +112,14 @@ def resize(world: World, exchange: Exchange) -> None:
         with attachment:
             attachment.resize(size)
     exchange.empty(HTTPStatus.OK)
+
+
+def read_detach_keys(text: str) -> DetachKeys | None:
+    """Docker's own without a text. Raises ApiError."""
+    try:
+        return parse_detach_keys(text or DEFAULT)
+    except UserError as error:
+        raise bad_request(f"Invalid detach keys ({text}) provided") from error
 
 
 def read_size(exchange: Exchange) -> tty.Size:

@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from orchestra.engine_api.containers.attach import read_size
+from orchestra.engine_api.containers.attach import read_detach_keys, read_size
 from orchestra.engine_api.containers.look import need_running
 from orchestra.engine_api.errors import ApiError, bad_request, conflict
 from orchestra.engine_api.exchange import MULTIPLEXED, RAW_STREAM
@@ -42,6 +42,7 @@ def create_execution(world: World, exchange: Exchange) -> None:
         options["Cmd"] = command = [command]
     if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
         raise bad_request("No exec command specified")
+    read_detach_keys(options.get("DetachKeys") or "")
     executed = Executed(found.id, options)
     world.executions.add(executed)
     world.events.tell_of(found, f"exec_create: {' '.join(command)}", execID=executed.id)
@@ -81,7 +82,7 @@ def start_execution(world: World, exchange: Exchange) -> None:
             note = partial(_note_end, world, found, executed, execution)
             _relay(exchange, first, executed, execution, streams, render, note)
         finally:
-            if executed.running:  # the client is gone
+            if executed.running:  # the client is gone, or has left it
                 _conclude_later(world, found, executed)
             else:
                 execution.close()
@@ -132,16 +133,18 @@ def _relay(
     conclude: Callable[[], None],
 ) -> None:
     takes_input = bool(executed.options.get("AttachStdin"))
+    client = exchange.connection.socket
     if executed.terminal:
         os.set_blocking(execution.terminal, False)
         program = ExecutedProgram(execution, {STDOUT: execution.terminal}, execution.terminal)
-        relay(exchange.connection.socket, first, program, render, takes_input=takes_input, conclude=conclude)
+        keys = read_detach_keys(executed.options.get("DetachKeys") or "")
+        relay(client, first, program, render, takes_input=takes_input, keys=keys, conclude=conclude)
         return
     program = ExecutedProgram(execution, dict(streams.outputs), streams.take_input())
     if not takes_input:
         program.end_input()
     try:
-        relay(exchange.connection.socket, first, program, render, takes_input=takes_input, conclude=conclude)
+        relay(client, first, program, render, takes_input=takes_input, conclude=conclude)
     finally:
         program.close()
 
