@@ -84,7 +84,7 @@ class Server:
             self._hang_up(time.monotonic())
         try:
             connection, _ = listener.accept()
-        except BlockingIOError:
+        except (BlockingIOError, ConnectionAbortedError):
             self._room.release()
             return
         connection.settimeout(LIMIT)

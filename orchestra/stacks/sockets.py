@@ -53,12 +53,16 @@ def listen_at(path: str, option: str) -> socket.socket:
 
 
 def listen_on(host: str, port: int) -> socket.socket:
-    """host: an address. port: 0 for any that is free. Raises EnvironmentLack."""
+    """host: an address of the machine, also without root. port: 0 for any that is free. Raises EnvironmentLack."""
+    from orchestra.rootless.host_network import in_host_network
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return in_host_network(socket.create_server, (host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise EnvironmentLack(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
+        # That of create_server names the address once more; names that do not resolve have numbers below 0.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        raise EnvironmentLack(f"cannot listen on {host}, port {port}: {reason}") from error
 
 
 def told_to_end() -> int:

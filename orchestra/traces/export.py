@@ -31,8 +31,11 @@ HTTP = "http/protobuf"
 
 def export(trace: Trace, environment: Mapping[str, str], limit: float) -> str:
     """Why it could not be sent; empty if it was. limit: seconds that each request may take."""
-    names = [name.strip() for name in environment.get("OTEL_TRACES_EXPORTER", "otlp").split(",") if name.strip()]
-    spans = make_spans(trace, environment)
+    names = [name.strip() for name in environment.get("OTEL_TRACES_EXPORTER", "").split(",") if name.strip()]
+    try:
+        spans = make_spans(trace, environment)
+    except ValueError as error:  # of a variable
+        return str(error)
     problems = [_send(name, spans, environment, limit) for name in names or ["otlp"] if name != "none"]
     return "; ".join(problem for problem in problems if problem)
 

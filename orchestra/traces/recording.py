@@ -70,7 +70,7 @@ class Recording:
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         self._start()
-        self._complete(str(error) or type(error).__name__ if error else "interrupted")
+        self._complete(str(error or "") or "interrupted")
         self._sending.join(LIMIT)
         if self._sending.is_alive():
             self._problem = f"no answer within {LIMIT:g} seconds"
@@ -95,8 +95,10 @@ class Recording:
             self._problem = f"{missing}: pip install 'orchestra[traces]'"
             return
         self._completed.wait()
+        from orchestra.rootless.host_network import in_host_network
         from orchestra.traces.phases import find_spans
 
         spans = tuple(find_spans(self._steps, tuple(self._events)))
         trace = Trace(self._command, self._began, self._ended, spans, self._stack, self._error)
-        self._problem = export(trace, self._environment, LIMIT)
+        # Without root, this command works in the network of its home, which the receiver is not in.
+        self._problem = in_host_network(export, trace, self._environment, LIMIT)

@@ -19,6 +19,7 @@ from tests.driver.local.image.registry.faulty import Registry, serving
 from tests.ports import free_port
 from tests.rootless.conftest import BEYOND, ELSEWHERE, LIMIT, SOURCES
 from tests.shim.conftest import eventually
+from tests.traces.receiver import receiving
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -129,6 +130,25 @@ def check_what_root_sees(plain):
     (row,) = [line.split() for line in seen.stdout.splitlines() if f"{plain.path}/" in line]
     assert row == ["plain", "stack", "running(3)", f"{plain.path}/stack/compose.yaml"], seen
     assert "only root may look" in plain.orchestra("ls", "--all-users", code=1).stderr
+
+
+def test_metrics_are_served_and_traces_are_sent_outside_the_network_of_the_home(make_plain):
+    plain, port = make_plain(), free_port()
+    plain.write("services: {web: {image: rootfs:../tree, command: sleep 1000}}")
+    with receiving() as (address, spans, _resources):
+        plain.variables.append(f"OTEL_EXPORTER_OTLP_ENDPOINT={address}")
+        assert "warning: the trace" not in plain.orchestra("up", "-d").stderr
+    assert "start container/stack-web-1" in spans
+    plain.run("sh", "-c", f"{sys.executable} -m orchestra metrics --listen 127.0.0.1:{port} &")
+
+    def scrape():
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=LIMIT) as answer:
+            return answer.read().decode()
+        return ""
+
+    found = eventually(scrape, 60)
+    assert 'orchestra_service_running_containers{stack="stack",service="web"} 1' in found
+    assert 'orchestra_container_processes{stack="stack",service="web",container="stack-web-1"' in found
 
 
 def test_every_process_may_be_killed(make_plain):

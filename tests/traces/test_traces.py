@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import socket
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from orchestra.traces.wanted import is_wanted
 from tests.examples.conftest import busybox_root, needs_containers, write_shared_stack, write_stack
 from tests.ports import free_port
+from tests.traces.receiver import receiving
 
 __all__ = ["busybox_root", "write_shared_stack", "write_stack"]
 
@@ -34,36 +31,6 @@ services:
     depends_on: {db: {condition: service_healthy}}
 """
 ERROR = 2
-
-
-@contextmanager
-def receiving(status=200):
-    """A receiver of OTLP over HTTP: its address, and the spans that have arrived, by name."""
-    spans, resources = {}, []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            request = ExportTraceServiceRequest.FromString(body)
-            for resource in request.resource_spans:
-                resources.append({each.key: each.value.string_value for each in resource.resource.attributes})
-                for scope in resource.scope_spans:
-                    spans.update({span.name: span for span in scope.spans})
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", spans, resources
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
