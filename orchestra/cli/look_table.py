@@ -92,6 +92,13 @@ LOOK_COMMANDS = (
         ),
     ),
     Command(
+        "ui",
+        "ui",
+        "Show and manage stacks in the terminal: services, logs, plan and events",
+        (),
+        (Argument("stacks", "[STACK...]", "Stacks to show; all when none is named", optional=True, many=True),),
+    ),
+    Command(
         "port",
         "port",
         "Print the public port for a port of a service, or all of them",

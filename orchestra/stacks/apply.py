@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
 def write_plan(context: Context, path: str, prepared: Prepared, options: PlanOptions, result: PlanResult) -> None:
     """Write it for ``apply``. Only the caller can read it: it may hold secrets. Raises UserError if it cannot."""
-    plan = ReviewedPlan(
+    plan = review(context, prepared, options, result)
+    try:
+        private_files.store(os.path.abspath(path), json.dumps(encode(plan), indent=1).encode() + b"\n")
+    except OSError as error:
+        raise UserError(f"the plan cannot be written: {path}: {error.strerror}") from error
+
+
+def review(context: Context, prepared: Prepared, options: PlanOptions, result: PlanResult) -> ReviewedPlan:
+    """The plan as it was looked at."""
+    return ReviewedPlan(
         version=__version__,
         home=context.home.data,
         at=time.time(),
@@ -33,10 +42,12 @@ def write_plan(context: Context, path: str, prepared: Prepared, options: PlanOpt
         changes=concern(options.changes, options.chosen, prepared),
         desired=decode(Desired, json.loads(prepared.desired)),
     )
-    try:
-        private_files.store(os.path.abspath(path), json.dumps(encode(plan), indent=1).encode() + b"\n")
-    except OSError as error:
-        raise UserError(f"the plan cannot be written: {path}: {error.strerror}") from error
+
+
+def begin_reviewed(context: Context, prepared: Prepared, plan: ReviewedPlan) -> Beginning:
+    """An ``up`` that is refused if it would do anything else than the plan. Raises EnvironmentLack."""
+    context.need_privileges()
+    return Beginning(prepared, context.client(plan.desired.stack), context, reviewed=plan)
 
 
 def begin_apply(context: Context, path: str) -> Beginning:

@@ -13,7 +13,7 @@ from orchestra.driver.local.logs import LogCursor
 from orchestra.model.log import Ended, Gap, Missed, Written, render_stamp
 from orchestra.model.observed import Running
 from orchestra.record import Record, replace
-from orchestra.stacks.containers import Seen, find_stack, ignore, observe_containers, survey
+from orchestra.stacks.containers import Seen, exists, find_stack, ignore, observe_containers, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from orchestra.model.log import Happening, Line
     from orchestra.model.observed import Container
     from orchestra.stacks.context import Context
+
+ABSENT = 1.0
+"""Seconds between two looks for a stack that does not exist."""
 
 
 class Selection(Record):
@@ -94,6 +97,35 @@ class Logs:
             yield from _follow(self._context, self._home, self._selection)
 
 
+def feed_logs(
+    context: Context, stack: str, selection: Selection, hear: Callable[[list[Happening]], None], stop: int
+) -> None:
+    """Existing lines, then new ones, of all containers that there are and will be, until ``stop`` is readable.
+
+    Raises UserError for a driver without logs.
+    """
+    from orchestra.driver.local.log_follow import Follower
+    from orchestra.linux.readiness import first_readable
+
+    context.need(Part.LOGS)
+    home = context.home.stack(stack)
+    while not exists(context, stack):  # to follow it would make its directories
+        if first_readable([stop], ABSENT):
+            return
+    with Follower(home, selection.wants) as follower:
+        hear([each for each in follower.begin(selection.first_lines) if _is_covered(selection, each)])
+        while stop not in first_readable(
+            [follower.fileno(), stop], 0.0 if follower.is_behind else None if follower.containers else ABSENT
+        ):
+            # Without containers the stack may have been down meanwhile, and its directories are others.
+            happenings = follower.read() if follower.containers else follower.read_all()
+            hear([each for each in happenings if _is_covered(selection, each)])
+
+
+def _is_covered(selection: Selection, happened: Happening) -> bool:
+    return isinstance(happened, Ended) or selection.covers(happened.line)
+
+
 def _merge(home: StackHome, containers: Iterable[Container], selection: Selection) -> Iterator[Written | Missed]:
     handover = None
     if any(isinstance(container.status, Running) for container in containers):
@@ -132,7 +164,7 @@ def _follow(context: Context, home: StackHome, selection: Selection) -> Iterator
     from orchestra.stacks.mail import Mail
 
     def chosen(happenings: Iterable[Happening]) -> Iterator[Happening]:
-        return (happened for happened in happenings if isinstance(happened, Ended) or selection.covers(happened.line))
+        return (happened for happened in happenings if _is_covered(selection, happened))
 
     with Follower(home, selection.wants) as follower:
         yield chosen(follower.begin(selection.first_lines))

@@ -1,0 +1,328 @@
+"""The dashboard: four views of the stacks of a home, and keys that act on the chosen one."""
+
+from __future__ import annotations
+
+import signal
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual.app import App
+from textual.widgets import ContentSwitcher, Static
+
+from orchestra.stacks.event_feed import feed_events
+from orchestra.stacks.overview import Lookout
+from orchestra.tui.acts import Acts
+from orchestra.tui.board import Board
+from orchestra.tui.deeds import Deeds
+from orchestra.tui.keys import HELP, bindings, footer, tab_at, tabs
+from orchestra.tui.line_view import LineView
+from orchestra.tui.log_view import LogView
+from orchestra.tui.other_views import EventView, PlanView
+from orchestra.tui.outlook import Outlook
+from orchestra.tui.sampler import Sampler
+from orchestra.tui.service_table import Details, ServiceTable
+from orchestra.tui.strands import Inbox, Strand, in_loop
+from orchestra.tui.style import STYLE
+from orchestra.visible import visible
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.events import Click, Resize
+
+    from orchestra.errors import OrchestraError
+    from orchestra.model.event import Event
+    from orchestra.stacks.containers import Known
+    from orchestra.stacks.context import Context
+    from orchestra.stacks.overview import Overview, StackView
+    from orchestra.tui.rows import Line
+    from orchestra.tui.strands import Later
+
+VIEWS = ("services", "logs", "plan", "events")
+EVENTS_WAITING = 5000
+
+
+class Dashboard(App[None]):
+    """stacks: which ones to show; empty for all of the home. own: the stack of the caller's file, if there is one.
+
+    open_address: opens a page in a browser, and returns what to tell about that.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = STYLE
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(VIEWS)]
+
+    def __init__(
+        self,
+        context: Context,
+        stacks: Sequence[str] = (),
+        own: Known | None = None,
+        open_address: Callable[[str], str] = str,
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self.board = Board()
+        self.deeds = Deeds(context, own)
+        self.open_address = open_address
+        self._caller = context
+        self._looks: Inbox[tuple[Overview, bool]] = Inbox(self, self._see, 1)
+        self._news: Inbox[tuple[str, Event]] = Inbox(self, self._hear, EVENTS_WAITING)
+        self.sampler = Sampler(
+            Lookout(context, stacks, own),
+            lambda overview, measured: self._looks.put([(overview, measured)]),
+            lambda error: in_loop(self, partial(self.fail, error)),
+        )
+        self._strands: list[Strand] = []
+        self._feeds: dict[str, Strand] = {}
+        self._has_looked = False
+        self.acts = Acts(self)
+        self.outlook = Outlook(self)
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="tabs")
+        yield Static(id="heading")
+        with ContentSwitcher(initial="services", id="views"):
+            yield ServiceTable(self.board)
+            yield LogView()
+            yield PlanView()
+            yield EventView(self.board)
+        yield Details(id="details")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        self.theme = "ansi-dark"
+        self.table.focus()
+        self._strands.append(Strand(self.sampler.run, "looks"))
+        self._catch_signals()
+        self.renew_frame()
+
+    @property
+    def table(self) -> ServiceTable:
+        return self.query_one(ServiceTable)
+
+    @property
+    def logs(self) -> LogView:
+        return self.query_one(LogView)
+
+    @property
+    def view(self) -> LineView:
+        return self.query_one(f"#{self.view_name}", LineView)
+
+    @property
+    def view_name(self) -> str:
+        return self.query_one(ContentSwitcher).current or VIEWS[0]
+
+    @property
+    def stack(self) -> StackView | None:
+        return self.table.chosen[0]
+
+    @property
+    def service(self) -> str:
+        """The name of the chosen service; empty for the whole stack."""
+        service = self.table.chosen[1]
+        return service.name if service else ""
+
+    # What threads tell
+
+    def on_later(self, message: Later) -> None:
+        if self.is_running and self._is_composed:
+            message.call()
+
+    @property
+    def _is_composed(self) -> bool:
+        return bool(self.screen_stack) and bool(self.screen_stack[0].query("#keys"))
+
+    def _see(self, looks: list[tuple[Overview, bool]]) -> None:
+        overview, measured = looks[-1]
+        before = self.table.line()
+        self.board.see(overview, measured=measured)
+        self._has_looked = True
+        self._listen({stack.name for stack in overview.stacks})
+        self._renew_table(before)
+
+    def _listen(self, stacks: set[str]) -> None:
+        for name in stacks - self._feeds.keys():
+            self._feeds[name] = Strand(partial(feed_events, self._caller, name, partial(self._tell, name)), "events")
+        for name in self._feeds.keys() - stacks:
+            self._feeds.pop(name).stop()
+
+    def _tell(self, stack: str, event: Event) -> None:
+        """In the thread of a feed."""
+        self._news.put([(stack, event)])
+        self.sampler.wake()
+
+    def _hear(self, news: list[tuple[str, Event]]) -> None:
+        for stack, event in news:
+            self.board.hear(stack, event)
+        if self.view_name == "events":
+            self.view.renew()
+        self.outlook.renew_soon(news)
+
+    # What is shown
+
+    def action_show(self, view: str) -> None:
+        self.query_one(ContentSwitcher).current = view
+        self.sampler.measures = view == "services"
+        self.sampler.wake()
+        self.query_one("#details").display = view == "services"
+        if view == "logs":
+            self._open_logs()
+        else:
+            self._keep(self.logs.close())
+        if view == "plan":
+            self.outlook.renew()
+        self.screen_stack[0].set_focus(self.view)  # now: the next key may be waiting already
+        self.view.renew()
+        self.renew_frame()
+
+    def action_turn(self, by: int) -> None:
+        if len(self.screen_stack) == 1:
+            self.action_show(VIEWS[(VIEWS.index(self.view_name) + by) % len(VIEWS)])
+        else:
+            self.screen.focus_next()
+
+    def action_open(self) -> None:
+        """The logs of a service; the services of a stack, or none of them."""
+        if self.view_name != "services" or self.stack is None:
+            return
+        if self.service:
+            self.logs.choose_service(self.service)
+            self.action_show("logs")
+        else:
+            self.board.folded ^= {self.stack.name}
+            self.board.arrange()
+            self._renew_table(self.table.line())
+
+    def action_help(self) -> None:
+        from orchestra.tui.dialogs import Page
+
+        self.push_screen(Page(HELP))
+
+    def action_find(self) -> None:
+        from orchestra.tui.dialogs import Prompt
+
+        if self.view_name == "services":
+            self.push_screen(Prompt("Show services with", self.board.wanted), self._find)
+
+    def action_unfind(self) -> None:
+        self._find("")
+
+    def _find(self, wanted: str | None) -> None:
+        if wanted is not None:
+            before = self.table.line()
+            self.board.wanted = wanted
+            self.board.arrange()
+            self._renew_table(before)
+
+    def _open_logs(self) -> None:
+        stack = self.stack
+        if stack is not None:
+            self.logs.choose_service(self.service)
+            self.logs.open(self.deeds.context(stack), stack.name, len(stack.containers))
+
+    def _renew_table(self, before: Line | None) -> None:
+        self.table.renew_around(before)
+        self.renew_frame()
+
+    def renew_frame(self) -> None:
+        """The lines around the view."""
+        stack, service = self.table.chosen
+        self.query_one("#tabs", Static).update(tabs(self.view_name, self.board, stack, self.size.width))
+        heading = self.view.heading() if self._has_looked or self.view_name != "services" else Text("looking ...")
+        self.query_one("#heading", Static).update(heading)
+        waits = self.board.waits(stack).get(service.name, "") if stack and service else ""
+        if self._has_looked:
+            self.query_one(Details).show(stack, service, waits)
+        self.query_one("#keys", Static).update(footer(self.view_name, self.size.width))
+
+    def on_service_table_moved(self) -> None:
+        self.renew_frame()
+
+    def on_log_view_changed(self) -> None:
+        self.renew_frame()
+
+    def on_click(self, event: Click) -> None:
+        if event.widget is not None and event.widget.id == "tabs" and (view := tab_at(event.x)):
+            self.action_show(view)
+
+    def on_line_view_chosen(self) -> None:
+        self.action_open()
+
+    def on_resize(self, event: Resize) -> None:
+        self.screen_stack[0].set_class(event.size.height < 24, "low")
+        if self._is_composed:
+            self.call_after_refresh(self.renew_frame)
+
+    # What keys do
+
+    def action_act(self, verb: str) -> None:
+        self.acts.act(verb)
+
+    def action_scale(self) -> None:
+        self.acts.scale()
+
+    def action_shell(self) -> None:
+        self.acts.shell()
+
+    def action_browse(self) -> None:
+        self.acts.browse()
+
+    def action_edit(self) -> None:
+        self.acts.edit()
+
+    def action_apply(self) -> None:
+        self.acts.apply()
+
+    def tell(self, text: str) -> None:
+        self.notify(visible(text), markup=False)
+
+    def fail(self, error: OrchestraError | OSError) -> None:
+        hint = getattr(error, "hint", "")
+        text = visible(str(error)) + (f"\n{visible(hint)}" if hint else "")
+        self.notify(text, severity="error", timeout=10, markup=False)
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """The terminal is free meanwhile, and nothing is looked at. Raises SuspendNotSupported where there is none."""
+        from contextlib import contextmanager
+
+        @contextmanager
+        def pausing() -> Iterator[None]:
+            self.sampler.pauses = True
+            try:
+                with self.suspend():
+                    yield
+            finally:
+                self.sampler.pauses = False
+                self.sampler.wake()
+
+        return pausing()
+
+    # The end
+
+    def _catch_signals(self) -> None:
+        """The terminal is to be as before also after them."""
+        import asyncio
+        from threading import current_thread, main_thread
+
+        loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        if current_thread() is main_thread():
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+
+    def _keep(self, strand: Strand | None) -> None:
+        if strand is not None:
+            self._strands.append(strand)
+
+    def on_unmount(self) -> None:
+        if self._is_composed:
+            self._keep(self.logs.close())
+        strands = [*self._strands, *self._feeds.values()]
+        for strand in strands:
+            strand.stop()
+        for strand in strands:
+            strand.join()
+        self.sampler.close()

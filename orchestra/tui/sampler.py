@@ -1,0 +1,59 @@
+"""Looks at the stacks each second, and at once when something happens: a thread of the dashboard."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from orchestra.errors import OrchestraError
+from orchestra.linux.readiness import first_readable, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestra.stacks.overview import Lookout, Overview
+
+MEASURED, IDLE = 1.0, 5.0
+"""Seconds between two looks: while what containers use is shown, and else."""
+TOGETHER = 0.05
+"""Seconds in which further news is awaited before it looks."""
+
+
+class Sampler:
+    """measures: whether what containers use is shown. pauses: whether nothing is."""
+
+    def __init__(
+        self,
+        lookout: Lookout,
+        show: Callable[[Overview, bool], None],
+        fail: Callable[[OrchestraError | OSError], None],
+    ) -> None:
+        self.measures = True
+        self.pauses = False
+        self._lookout, self._show, self._fail = lookout, show, fail
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def wake(self) -> None:
+        """Have it look now. From any thread."""
+        with suppress(BlockingIOError):  # it is about to
+            os.write(self._writer, b"x")
+
+    def run(self, stop: int) -> None:
+        while True:
+            measures = self.measures
+            if not self.pauses:
+                try:
+                    self._show(self._lookout.look(measure=measures), measures)
+                except (OrchestraError, OSError) as error:
+                    self._fail(error)
+            wait = None if self.pauses else MEASURED if measures else IDLE
+            if stop in first_readable([stop, self._reader], wait) or readable(stop, TOGETHER):
+                return
+            with suppress(BlockingIOError):
+                os.read(self._reader, 4096)
+
+    def close(self) -> None:
+        """After its thread has ended."""
+        os.close(self._reader)
+        os.close(self._writer)
