@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import signal
+from asyncio import get_running_loop
+from contextlib import contextmanager
 from functools import partial
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import App
 from textual.widgets import ContentSwitcher, Static
 
-from orchestra.stacks.event_feed import feed_events
-from orchestra.stacks.overview import Lookout
 from orchestra.tui.acts import Acts
 from orchestra.tui.board import Board
 from orchestra.tui.deeds import Deeds
@@ -20,16 +21,13 @@ from orchestra.tui.line_view import LineView
 from orchestra.tui.log_view import LogView
 from orchestra.tui.other_views import EventView, PlanView
 from orchestra.tui.outlook import Outlook
-from orchestra.tui.sampler import Sampler
 from orchestra.tui.service_table import Details, ServiceTable
-from orchestra.tui.strands import Inbox, Strand, in_loop
 from orchestra.tui.style import STYLE
+from orchestra.tui.watching import Watching
 from orchestra.visible import visible
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from orchestra.tui.strands import Later
 
 VIEWS = ("services", "logs", "plan", "events")
-EVENTS_WAITING = 5000
 
 
 class Dashboard(App[None]):
@@ -68,16 +65,7 @@ class Dashboard(App[None]):
         self.board = Board()
         self.deeds = Deeds(context, own)
         self.open_address = open_address
-        self._caller = context
-        self._looks: Inbox[tuple[Overview, bool]] = Inbox(self, self._see, 1)
-        self._news: Inbox[tuple[str, Event]] = Inbox(self, self._hear, EVENTS_WAITING)
-        self.sampler = Sampler(
-            Lookout(context, stacks, own),
-            lambda overview, measured: self._looks.put([(overview, measured)]),
-            lambda error: in_loop(self, partial(self.fail, error)),
-        )
-        self._strands: list[Strand] = []
-        self._feeds: dict[str, Strand] = {}
+        self.watching = Watching(self, context, stacks, own)
         self._has_looked = False
         self.acts = Acts(self)
         self.outlook = Outlook(self)
@@ -96,7 +84,7 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         self.theme = "ansi-dark"
         self.table.focus()
-        self._strands.append(Strand(self.sampler.run, "looks"))
+        self.watching.start()
         self._catch_signals()
         self.renew_frame()
 
@@ -129,33 +117,22 @@ class Dashboard(App[None]):
     # What threads tell
 
     def on_later(self, message: Later) -> None:
-        if self.is_running and self._is_composed:
+        if self._is_whole:
             message.call()
 
     @property
-    def _is_composed(self) -> bool:
-        return bool(self.screen_stack) and bool(self.screen_stack[0].query("#keys"))
+    def _is_whole(self) -> bool:
+        """Messages may come before its widgets are there, and after they are gone."""
+        return self.is_running and bool(self.screen_stack) and bool(self.screen_stack[0].query("#keys"))
 
-    def _see(self, looks: list[tuple[Overview, bool]]) -> None:
-        overview, measured = looks[-1]
+    def see(self, overview: Overview, measured: bool) -> None:
         before = self.table.line()
         self.board.see(overview, measured=measured)
         self._has_looked = True
-        self._listen({stack.name for stack in overview.stacks})
+        self.watching.listen({stack.name for stack in overview.stacks})
         self._renew_table(before)
 
-    def _listen(self, stacks: set[str]) -> None:
-        for name in stacks - self._feeds.keys():
-            self._feeds[name] = Strand(partial(feed_events, self._caller, name, partial(self._tell, name)), "events")
-        for name in self._feeds.keys() - stacks:
-            self._feeds.pop(name).stop()
-
-    def _tell(self, stack: str, event: Event) -> None:
-        """In the thread of a feed."""
-        self._news.put([(stack, event)])
-        self.sampler.wake()
-
-    def _hear(self, news: list[tuple[str, Event]]) -> None:
+    def hear(self, news: list[tuple[str, Event]]) -> None:
         for stack, event in news:
             self.board.hear(stack, event)
         if self.view_name == "events":
@@ -166,13 +143,13 @@ class Dashboard(App[None]):
 
     def action_show(self, view: str) -> None:
         self.query_one(ContentSwitcher).current = view
-        self.sampler.measures = view == "services"
-        self.sampler.wake()
+        self.watching.sampler.measures = view == "services"
+        self.watching.sampler.wake()
         self.query_one("#details").display = view == "services"
         if view == "logs":
             self._open_logs()
         else:
-            self._keep(self.logs.close())
+            self.watching.keep(self.logs.close())
         if view == "plan":
             self.outlook.renew()
         self.screen_stack[0].set_focus(self.view)  # now: the next key may be waiting already
@@ -230,6 +207,8 @@ class Dashboard(App[None]):
 
     def renew_frame(self) -> None:
         """The lines around the view."""
+        if not self._is_whole:
+            return
         stack, service = self.table.chosen
         self.query_one("#tabs", Static).update(tabs(self.view_name, self.board, stack, self.size.width))
         heading = self.view.heading() if self._has_looked or self.view_name != "services" else Text("looking ...")
@@ -254,8 +233,7 @@ class Dashboard(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         self.screen_stack[0].set_class(event.size.height < 24, "low")
-        if self._is_composed:
-            self.call_after_refresh(self.renew_frame)
+        self.call_after_refresh(self.renew_frame)
 
     # What keys do
 
@@ -285,44 +263,26 @@ class Dashboard(App[None]):
         text = visible(str(error)) + (f"\n{visible(hint)}" if hint else "")
         self.notify(text, severity="error", timeout=10, markup=False)
 
-    def suspended(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
         """The terminal is free meanwhile, and nothing is looked at. Raises SuspendNotSupported where there is none."""
-        from contextlib import contextmanager
-
-        @contextmanager
-        def pausing() -> Iterator[None]:
-            self.sampler.pauses = True
-            try:
-                with self.suspend():
-                    yield
-            finally:
-                self.sampler.pauses = False
-                self.sampler.wake()
-
-        return pausing()
+        self.watching.sampler.pauses = True
+        try:
+            with self.suspend():
+                yield
+        finally:
+            self.watching.sampler.pauses = False
+            self.watching.sampler.wake()
 
     # The end
 
     def _catch_signals(self) -> None:
         """The terminal is to be as before also after them."""
-        import asyncio
-        from threading import current_thread, main_thread
-
-        loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         if current_thread() is main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
-
-    def _keep(self, strand: Strand | None) -> None:
-        if strand is not None:
-            self._strands.append(strand)
+                get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
 
     def on_unmount(self) -> None:
-        if self._is_composed:
-            self._keep(self.logs.close())
-        strands = [*self._strands, *self._feeds.values()]
-        for strand in strands:
-            strand.stop()
-        for strand in strands:
-            strand.join()
-        self.sampler.close()
+        if self._is_whole:
+            self.watching.keep(self.logs.close())
+        self.watching.close()

@@ -26,8 +26,14 @@ from orchestra.visible import visible
 
 if TYPE_CHECKING:
     from orchestra.model.event import Change
+    from orchestra.model.resource import ResourceId
 
-PHASES = {Phase.STARTED: FAINT, Phase.DONE: "", Phase.FAILED: BAD, Phase.CANCELLED: WAITS}
+PHASES = {
+    Phase.STARTED: ("begins", FAINT),
+    Phase.DONE: ("is done", ""),
+    Phase.FAILED: ("failed", BAD),
+    Phase.CANCELLED: ("was given up", WAITS),
+}
 HEALTH = {HealthStatus.HEALTHY: GOOD, HealthStatus.UNHEALTHY: BAD}
 
 
@@ -44,8 +50,8 @@ def describe_event(event: Change) -> tuple[str, str]:
     """In words, with its style."""
     match event:
         case ActionEvent(resource=resource, phase=phase):
-            detail = event.error or event.reason
-            return f"{event.verb} {resource} {phase}" + (f": {detail}" if detail else ""), PHASES[phase]
+            (word, style), detail = PHASES[phase], event.error or event.reason
+            return f"{event.verb} {_name(resource)} {word}" + (f": {detail}" if detail else ""), style
         case ContainerEvent(container=name, change=change):
             code = "" if event.exit_code is None else f" with exit code {event.exit_code}"
             oom = ", out of memory" if event.oom_killed else ""
@@ -59,7 +65,7 @@ def describe_event(event: Change) -> tuple[str, str]:
             if not blocked:
                 return "nothing waits any more", ""
             (first, why), *others = blocked
-            return f"{first} waits: {why}" + (f", and {len(others)} more" if others else ""), WAITS
+            return f"{_name(first)} waits: {why}" + (f", and {len(others)} more" if others else ""), WAITS
         case ConvergedEvent(failed=failed):
             if failed:
                 return f"as asked for, but for what failed: {'; '.join(failed)}", BAD
@@ -69,6 +75,10 @@ def describe_event(event: Change) -> tuple[str, str]:
         case FileEvent(edit=edit):
             return f"files {event.change}" + (f": {edit.place}{edit.error}" if edit and edit.error else ""), ""
         case PullEvent(resource=resource):
-            return f"{resource}: {describe_bytes(event.fetched)} of {describe_bytes(event.total)}", FAINT
+            return f"{_name(resource)}: {describe_bytes(event.fetched)} of {describe_bytes(event.total)}", FAINT
         case SkippedEvent(resource=resource, reason=reason):
-            return f"{resource} skipped: {reason}", FAINT
+            return f"{_name(resource)} skipped: {reason}", FAINT
+
+
+def _name(resource: ResourceId) -> str:
+    return f"{resource.kind} {resource.name}"

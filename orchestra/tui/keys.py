@@ -43,22 +43,30 @@ KEYS = {
 }
 ALWAYS = (("?", "keys"), ("q", "quit"))
 HELP = """\
-1 2 3 4, Tab    services, logs, plan, events
-↑ ↓ PgUp PgDn   move; Home and End go to the ends; ← → in long lines
-Enter           logs of the service; on a stack: hide or show its services
-q, Ctrl-C       quit; the stacks go on
+1 2 3 4  services, logs, plan, events (or Tab)
+Arrows   move; left and right in long lines
+Enter    logs of the service;
+         on a stack: hide or show its services
+q        quit (or Ctrl-C); the stacks go on
 
-On the chosen service, or the whole stack if its line is chosen:
-r  restart      s  stop         a  start
-c  scale: change how many containers a service has
-x  a shell in a container of the service
+On the chosen service, or on all of the stack
+whose line is chosen:
+r  restart       s  stop       a  start
+c  scale: change how many containers it has
+x  a shell in a container
 o  open its published port in a browser
-e  edit the Compose file; then the plan is shown, and applied if you say so
-u  show what up would do, and apply it if you say so
+e  edit the Compose file, look at the plan,
+   and apply it if you say so
+u  look at what up would do, and apply it
 
-Services:  /  show only those with a text in their names; Escape shows all
-Logs:      /  search   n N  next, previous   f  follow   t  filter
-           l  level   v  one service or all   Escape  end search and filter
+Services
+/  show only names with a text; Escape ends it
+
+Logs
+/  search        n  next       N  previous
+f  follow        l  level      t  filter
+v  one service or all
+Escape  end search and filter
 """
 GAP = "  "
 

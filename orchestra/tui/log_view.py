@@ -104,12 +104,16 @@ class LogView(LineView):
         return text
 
     def heading(self) -> Text:
+        if self.problem:
+            return Text(self.problem, BAD)
         choice = self.buffer.choice
         words = [choice.service or "all services", LEVELS[choice.level]]
         words += [f"with “{visible(choice.text)}”"] if choice.text else []
         words += [f"search “{visible(self.searched)}”"] if self.searched else []
+        if not self.buffer.shown:
+            return Text("  ".join([*words, "no lines"]), "bold")
         words.append("following" if self.follows else f"line {self.scroll_offset.y + 1} of {self.count()}")
-        return Text(self.problem or "  ".join(words), BAD if self.problem else "bold")
+        return Text("  ".join(words), "bold")
 
     def moved(self) -> None:
         self.follows = self.is_at_end

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestra.stacks.why import Explanation
     from orchestra.tui.app import Dashboard
 
+LOOKING = ("looking ...", FAINT)
 TOGETHER = 0.3
 """Seconds in which further events are awaited before it looks again."""
 
@@ -47,7 +48,7 @@ class Outlook:
         if stack is None or app.view_name != "plan":
             return
         if stack.name != self._stack:
-            self._stack, self._explained, self._planned = stack.name, [], [("looking ...", FAINT)]
+            self._stack, self._explained, self._planned = stack.name, [LOOKING], [LOOKING]
         self._show()
         if self._is_looking:
             self._is_due = True
@@ -81,7 +82,7 @@ class Outlook:
         app = self._app
         blocked = app.board.blocked(self._stack)
         lines = [("What waits", TITLE)]
-        lines += [(f"  {visible(str(resource))}: {visible(why)}", WAITS) for resource, why in blocked]
+        lines += [(f"  {resource.kind} {visible(resource.name)}: {visible(why)}", WAITS) for resource, why in blocked]
         lines += [] if blocked else [("  nothing", FAINT)]
         lines += [("", ""), ("What is not as it should be, and why", TITLE)]
         lines += [(f"  {line}", style) for line, style in self._explained] or [("  nothing", FAINT)]

@@ -66,7 +66,7 @@ def arrange(overview: Overview, folded: Iterable[str], wanted: str) -> list[Line
 def columns_for(width: int, names: Iterable[str]) -> tuple[Column, ...]:
     """The columns that fit, in the order in which they are shown: ports take what is left, then names."""
     longest = max((len(name) for name in names), default=0)
-    name = max(10, min(24 if width < 100 else 40, longest + 2))
+    name = min(width, max(10, min(24 if width < 100 else 40, longest)))
     room = width - name
     chosen = {"SERVICE": Column("SERVICE", name)}
     for column in OPTIONAL:

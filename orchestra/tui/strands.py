@@ -68,6 +68,10 @@ class Strand:
             os.close(self._writer)
             self._writer = -1
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def join(self) -> None:
         self._thread.join(PATIENCE)
 
