@@ -65,7 +65,7 @@ def describe_event(event: Change) -> tuple[str, str]:
             if not blocked:
                 return "nothing waits any more", ""
             (first, why), *others = blocked
-            return f"{_name(first)} waits: {why}" + (f", and {len(others)} more" if others else ""), WAITS
+            return f"{_name(first)}: {why}" + (f", and {len(others)} more" if others else ""), WAITS
         case ConvergedEvent(failed=failed):
             if failed:
                 return f"as asked for, but for what failed: {'; '.join(failed)}", BAD

@@ -104,7 +104,7 @@ def _about_service(service: ServiceView, waits: str) -> Text:
         text.append("  the file does not have it", WAITS)
     text.append("\n")
     if waits:
-        text.append(f"waits: {visible(waits)}\n", WAITS)
+        text.append(f"{visible(waits)}\n", WAITS)
     for container in service.containers:
         for line, style in _about_container(container):
             text.append(f"{visible(line)}\n", style)

@@ -62,9 +62,9 @@ def test_what_waits_says_for_what(context, shop):
         async with dashboard(context) as screen:
             await screen.choose("job")
             screen.app.watching.tell("shop", BlockedEvent(1.0, ((db, "web has to be healthy"),)))
-            await screen.shows("1 waiting shop", "job       waiting", "waits: web has to be healthy")
+            await screen.shows("1 waiting shop", "job       waiting", "\nweb has to be healthy")
             await screen.press("4")
-            await screen.shows("container shop-job-1 waits: web has to be healthy")
+            await screen.shows("container shop-job-1: web has to be healthy")
             await screen.press("3")
             await screen.shows("What waits", "container shop-job-1: web has to be healthy")
 

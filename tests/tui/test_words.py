@@ -147,7 +147,7 @@ def test_usage_is_kept_for_a_minute_and_while_the_service_is_there():
             "container c is unhealthy: x (exit code 1)",
         ),
         (BlockedEvent(0.0, ()), "nothing waits any more"),
-        (BlockedEvent(0.0, ((WEB, "db"), (WEB, "x"))), "container s-web-1 waits: db, and 1 more"),
+        (BlockedEvent(0.0, ((WEB, "db"), (WEB, "x"))), "container s-web-1: db, and 1 more"),
         (ConvergedEvent(0.0), "everything is as asked for"),
         (ConvergedEvent(0.0, ("a: b",)), "as asked for, but for what failed: a: b"),
         (AskedEvent(0.0, Author("me", "up")), "asked for by me: orchestra up"),
