@@ -65,9 +65,10 @@ reference: $(VENV)/dev.stamp
 pictures: $(VENV)/dev.stamp
 	$(BIN)/python -m tools.pictures
 
-# The terminal block of README.md, recorded anew.
+# The terminal block of README.md and the picture of the dashboard, recorded anew.
 recording: $(VENV)/dev.stamp packages
 	$(BIN)/python -m tools.recording
+	$(BIN)/python -m tools.dashboard
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict

@@ -93,6 +93,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("stats", "Watch what each container uses, until Ctrl-C"),
         Example("stats --no-stream --format json", "Measure once, and print JSON"),
     ),
+    "ui": (
+        Example("ui", "Watch and manage every stack in the terminal, until q"),
+        Example("ui shop", "Show only the stack shop"),
+    ),
     "port": (
         Example("port web 80", "Print where port 80 of web is published"),
         Example("port web", "Print where every port of web is published"),

@@ -96,7 +96,7 @@ LOOK_COMMANDS = (
         "ui",
         "Show and manage stacks in the terminal: services, logs, plan and events",
         (),
-        (Argument("stacks", "[STACK...]", "Stacks to show; all when none is named", optional=True, many=True),),
+        (Argument("stacks", "[STACK...]", "Stacks to show; all when none is named", many=True),),
     ),
     Command(
         "port",

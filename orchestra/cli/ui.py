@@ -21,7 +21,7 @@ def run(invocation: Invocation) -> int:
         import textual  # noqa: F401 - whether it is there
     except ImportError as error:
         raise EnvironmentLack("the dashboard needs the package textual", hint="pip install 'orchestra[tui]'") from error
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UserError("the dashboard needs a terminal", hint="orchestra ps, stats and events write to anything")
     context = invocation.context
     context.need_privileges()  # before there are threads, which could not follow into the namespaces of a home

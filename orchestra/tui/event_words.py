@@ -40,7 +40,7 @@ HEALTH = {HealthStatus.HEALTHY: GOOD, HealthStatus.UNHEALTHY: BAD}
 def event_text(stack: str, event: Change) -> Text:
     """``12:34:56  shop  container shop-web-1 started``; one line."""
     what, style = describe_event(event)
-    line = Text(f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  ", FAINT)
+    line = Text.assemble((f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  ", FAINT))
     line.append(f"{visible(stack)}  ")
     line.append(visible(what), style)
     return line

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual.binding import Binding
 from textual.geometry import Size
 from textual.message import Message
@@ -13,7 +14,6 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 if TYPE_CHECKING:
-    from rich.text import Text
     from textual.binding import BindingType
     from textual.events import Click, Resize
 
@@ -87,12 +87,14 @@ class LineView(ScrollView, can_focus=True):
         width = self.columns
         if index >= self.count():
             return Strip.blank(width, self.rich_style)
-        text = self.text(index)
+        text, chosen = self.text(index), index == self.cursor and self.has_focus
+        if chosen:
+            text = Text(text.plain)  # reversed, colours within it would be patches of background
         strip = Strip([Segment(each.text, each.style) for each in text.render(self.app.console, end="")])
         if self.shift:
             strip = strip.crop(self.shift, self.shift + width)
         strip = strip.adjust_cell_length(width).apply_style(self.rich_style)
-        return strip.apply_style(CURSOR) if index == self.cursor and self.has_focus else strip
+        return strip.apply_style(CURSOR) if chosen else strip
 
     def show_index(self, index: int) -> None:
         """Scroll it into view."""

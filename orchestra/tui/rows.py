@@ -86,7 +86,7 @@ def header(columns: Sequence[Column]) -> Text:
 def stack_line(stack: StackView, *, folded: bool, width: int) -> Text:
     wanted = sum(each.wanted for each in stack.services)
     running = sum(each.running for each in stack.services)
-    line = Text(f"{'▸' if folded else '▾'} {visible(stack.name)}", TITLE)
+    line = Text.assemble((f"{'▸' if folded else '▾'} {visible(stack.name)}", TITLE))
     line.append(f"  {running} of {wanted} running" if wanted or running else f"  {DOWN}", FAINT)
     if stack.damage:
         line.append(f"  {visible(stack.damage[0])}", BAD)

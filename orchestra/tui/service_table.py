@@ -90,7 +90,7 @@ class Details(Static):
 
 
 def _about_stack(stack: StackView) -> Text:
-    text = Text(f"stack {visible(stack.name)}\n", TITLE)
+    text = Text.assemble((f"stack {visible(stack.name)}\n", TITLE))
     for path in stack.files:
         text.append(f"{visible(path)}\n")
     for problem in stack.damage:
@@ -99,7 +99,7 @@ def _about_stack(stack: StackView) -> Text:
 
 
 def _about_service(service: ServiceView, waits: str) -> Text:
-    text = Text(visible(service.name), TITLE)
+    text = Text.assemble((visible(service.name), TITLE))
     if not service.is_declared:
         text.append("  the file does not have it", WAITS)
     text.append("\n")

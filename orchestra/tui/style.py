@@ -7,10 +7,11 @@ Screen { layout: vertical; }
 #tabs, #heading, #keys { height: 1; width: 100%; text-wrap: nowrap; text-overflow: ellipsis; }
 #views { height: 1fr; }
 ServiceTable, LogView, PlanView, EventView { height: 1fr; }
-#details { height: 7; border-top: solid; text-wrap: nowrap; text-overflow: ellipsis; }
+#details { height: 7; border-top: solid ansi_default; text-wrap: nowrap; text-overflow: ellipsis; }
 .low #details { height: 5; }
 ModalScreen { align: center middle; background: transparent; }
-.dialog { width: auto; min-width: 30; max-width: 90%; height: auto; max-height: 90%; border: round; padding: 0 1; }
+.dialog { width: auto; min-width: 30; max-width: 90%; height: auto; max-height: 90%; }
+.dialog { border: round ansi_default; padding: 0 1; }
 .dialog.wide { width: 90%; }
 .dialog Static { width: auto; max-width: 100%; height: auto; }
 .dialog.wide Static { width: 100%; }

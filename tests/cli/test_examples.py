@@ -36,6 +36,8 @@ NOT_RUN = {
     "api --read-only --stack shop --idle 60": "a minute",
     "metrics --listen 127.0.0.1:9323": "Ctrl-C",
     "stats": "Ctrl-C",
+    "ui": "a terminal",
+    "ui shop": "a terminal",
     "test": "what is run with -k",
     "watch": "Ctrl-C",
     "watch --no-up web": "Ctrl-C",

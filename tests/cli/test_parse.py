@@ -111,6 +111,8 @@ LINES = [
     "top web db",
     "stats -a --format json --no-stream --no-trunc web",
     "stats",
+    "ui",
+    "ui shop other",
     "port --index 2 --protocol udp web 53",
     "port web",
     "volume create --label a=b -d local -o type=tmpfs data",

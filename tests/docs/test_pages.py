@@ -37,6 +37,8 @@ UNTESTED = {
     "$ sudo mkdir -p /etc/systemd/system/user@.service.d": "it changes the machine",
     '$ sudo loginctl enable-linger "$USER"': "it needs the systemd of a user",
     "$ orchestra unshare ls -ln data": "it is for a user without root, see tests/rootless",
+    "$ pip install 'orchestra[tui]'": "it downloads a package",
+    "$ orchestra ui": "it is for keys at a terminal, see tests/tui",
     "$ pip install 'orchestra[api]'": "it downloads a package, and serves until it is stopped",
     "$ export DOCKER_HOST=unix:///run/orchestra/docker.sock": "it needs Docker's clients, see tests/engine_api",
     "$ sudo orchestra api --socket /run/shop.sock --read-only --stack shop": "it serves until it is stopped",

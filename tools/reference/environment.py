@@ -19,6 +19,8 @@ TABLES: dict[str, dict[str, str]] = {
         "XDG_RUNTIME_DIR": "Without root: parent of the run directory (otherwise `/tmp/orchestra-UID`). "
         "`containers/auth.json` in it is the first file to be searched for credentials.",
         "SHELL": "What `unshare` runs without a command (otherwise `/bin/sh`).",
+        "VISUAL": "The editor of `ui`.",
+        "EDITOR": "Likewise, without `VISUAL` (otherwise `vi`).",
         "HOME": "The user's directory, where `.docker/config.json`, `.config` and `.local/share` are.",
         "PATH": "Where OCI runtimes (`runtime:`, `--runtime`), `nft` and credential helpers are searched for.",
         "SUDO_USER": "Set by sudo(8): the user that [`history`](commands.md#history) names.",

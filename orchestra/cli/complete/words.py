@@ -161,6 +161,7 @@ def _images(context: Context, _begun: str, _earlier: Sequence[str]) -> list[str]
 
 SOURCES: Mapping[str, Source | str] = {
     "project_name": _stacks,
+    "stacks": _stacks,
     "subjects": _services_and_containers,
     "CONTAINER": _containers,
     "profiles": _profiles,
