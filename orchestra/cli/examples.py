@@ -186,6 +186,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("metrics", "Print what the containers of all stacks use, and how they are"),
         Example("metrics --listen 127.0.0.1:9323", "Let Prometheus ask for it"),
     ),
+    "web": (
+        Example("web", "Show the stack in the browser, at the address that is printed"),
+        Example("web --read-only --listen 127.0.0.1:8080", "Let it only be looked at, at another port"),
+    ),
     "unshare": (
         Example("unshare ls -ln ~/.local/share/orchestra/volumes", "See owners of files as containers see them"),
         Example("unshare chown -R 0:0 data", "Get back files that a container's user has written"),

@@ -29,6 +29,7 @@ from orchestra.cli.run_table import (
 from orchestra.cli.surroundings import ANSI, PROGRESS
 from orchestra.cli.syntax import Argument, Command
 from orchestra.cli.volume_table import VOLUME_COMMANDS
+from orchestra.cli.web_table import WEB
 from orchestra.command_line.option import EITHER, FLAG, LIST, NUMBER, TEXT, Option
 
 _DRY_RUN = "Show what the command would do, and why; change nothing"
@@ -375,6 +376,7 @@ COMMANDS = (
         (Option("format", ("--format",), TEXT, "Output format", "text", choices=("text", "json")),),
     ),
     API,
+    WEB,
     Command(
         "unshare",
         "unshare",

@@ -135,7 +135,7 @@ def _used_networks(loaded: Loaded) -> list[tuple[str, str, bool]]:
 
 def _with_state(node: Node, rows: Sequence[ContainerRow], layer: int) -> Node:
     """The worst state of its containers, with the number of containers in it if they differ."""
-    own = [_state(row) for row in rows if node.kind == "service" and row.service == node.name]
+    own = [describe_one(row) for row in rows if node.kind == "service" and row.service == node.name]
     if not own:
         return Node(node.name, node.kind, node.external, layer=layer)
     mood, state = min(own, key=lambda each: (WORST_FIRST.index(each[0]), each[1]))
@@ -149,7 +149,7 @@ def _with_state(node: Node, rows: Sequence[ContainerRow], layer: int) -> Node:
 WORST_FIRST = (Mood.BAD, Mood.CHANGING, Mood.NONE, Mood.GOOD, Mood.DONE)
 
 
-def _state(row: ContainerRow) -> tuple[Mood, str]:
+def describe_one(row: ContainerRow) -> tuple[Mood, str]:
     match row.state, str(row.health.status):
         case "running", "none":
             return Mood.GOOD, "running"

@@ -35,6 +35,8 @@ NOT_RUN = {
     "api": "Ctrl-C",
     "api --read-only --stack shop --idle 60": "a minute",
     "metrics --listen 127.0.0.1:9323": "Ctrl-C",
+    "web": "Ctrl-C",
+    "web --read-only --listen 127.0.0.1:8080": "Ctrl-C",
     "stats": "Ctrl-C",
     "ui": "a terminal",
     "ui shop": "a terminal",

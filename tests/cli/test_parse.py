@@ -28,6 +28,7 @@ LINES = [
     "rollback -t3 --wait 7",
     "history --format json 7",
     "why --format json web",
+    "web --listen 127.0.0.1:8080 --read-only --allow-remote --url=https://stack.example.com",
     "api --socket /run/docker.sock --idle 60 --read-only --stack shop --stack=other",
     "metrics --listen 127.0.0.1:9323 --stack shop --stack=other --format openmetrics",
     "status --format json",

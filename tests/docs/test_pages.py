@@ -44,6 +44,10 @@ UNTESTED = {
     "$ sudo orchestra api --socket /run/shop.sock --read-only --stack shop": "it serves until it is stopped",
     "$ pip install 'orchestra[traces]'": "it needs a collector, see tests/traces",
     "$ sudo orchestra metrics --listen 127.0.0.1:9323": "it serves until it is stopped",
+    "$ pip install 'orchestra[web]'": "it downloads a package, and serves until it is stopped",
+    "$ orchestra web --read-only": "it serves until it is stopped",
+    "$ orchestra web --url https://stack.example.com": "likewise",
+    "$ ssh -L 7070:127.0.0.1:7070 server orchestra -p shop web": "it needs another machine",
     "$ sudo systemctl enable --now orchestra-api.socket": "it needs systemd as the first process",
 }
 """The reasons, by the first line of the block."""

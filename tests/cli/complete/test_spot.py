@@ -17,7 +17,7 @@ FREE = frozenset(
     | {"REPOSITORY[:TAG", "KEY=VALUE", "label=LABEL", "HOST:CONTAINER", "KEYS"}
     | {"BYTES", "NAME=ADDRESS", "CIDR", "STAGE", "NUMBER", "ADDRESS", "CACHE", "NAME:ADDRESS", "NAME=DIR|IMAGE"}
     | {"default|ID[=SOCKET|KEY,…]", "id=ID[,src=FILE|,env=NAME]", "OS/ARCH[/VARIANT],…", "true|mode=min,…"}
-    | {"ADDRESS:PORT|unix:PATH", "true|false", "type=provenance|sbom,…", "SEED"}
+    | {"ADDRESS:PORT", "URL", "ADDRESS:PORT|unix:PATH", "true|false", "type=provenance|sbom,…", "SEED"}
 )
 
 
