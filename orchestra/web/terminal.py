@@ -157,4 +157,4 @@ async def _write(fd: int, data: bytes) -> None:
         except BlockingIOError:
             await anyio.wait_writable(fd)
         except OSError:
-            return  # the program has ended, which is told by the other direction
+            return  # the program has ended: the other direction tells so

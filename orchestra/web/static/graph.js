@@ -7,6 +7,7 @@ const WIDEST = 176;
 const HIGH = 62;
 const GAP = 20;
 const BETWEEN = 46;
+const MANY = 80; // edges that are only seen well one by one
 
 export class Graph {
   constructor(select) {
@@ -42,6 +43,7 @@ export class Graph {
       this.lines.append(path);
       return { ...edge, path };
     });
+    this.lines.setAttribute("class", this.edges.length > MANY ? "edges many" : "edges");
     this.width = 0;
     this.place();
   }

@@ -3,27 +3,16 @@
 import { make } from "./dom.js";
 import { terminalSocket } from "./remote.js";
 
-// The emulator writes style elements and attributes, which the page's policy refuses: they become constructed sheets
-// and properties.
-function withSheets() {
-  return new Proxy(document, {
-    get(target, name) {
-      const found = Reflect.get(target, name, target);
-      if (name === "createElement") return (tag, options) => (tag === "style" ? sheetElement() : styled(target.createElement(tag, options)));
-      return typeof found === "function" ? found.bind(target) : found;
-    },
-  });
-}
-
-// One part asks the document itself.
-function withoutStyleElements(work) {
-  document.createElement = (tag, options) => (tag === "style" ? sheetElement() : Document.prototype.createElement.call(document, tag, options));
-  try {
-    work();
-  } finally {
+// The emulator makes style elements and attributes, which the page's policy refuses. While a terminal is open, they
+// become constructed sheets and properties.
+const styles = {
+  begin() {
+    document.createElement = (tag, options) => (tag === "style" ? sheetElement() : styled(Document.prototype.createElement.call(document, tag, options)));
+  },
+  end() {
     delete document.createElement;
-  }
-}
+  },
+};
 
 function sheetElement() {
   const element = make("span", { hidden: true });
@@ -69,13 +58,14 @@ export class TerminalPanel {
     this.element.replaceChildren(make("div", { class: "bar" }, make("h2", {}, `Terminal: ${service}`), make("span", { class: "why" }, "Shift+Escape leaves it"), close), place);
     this.element.hidden = false;
     const Terminal = await load();
+    styles.begin();
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     const terminal = new Terminal({
-      documentOverride: withSheets(), fontSize: 13, scrollback: 5000, screenReaderMode: true,
+      fontSize: 13, scrollback: 5000, screenReaderMode: true,
       fontFamily: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
       theme: dark ? { background: "#14161b", foreground: "#e6e8ee" } : { background: "#1d2029", foreground: "#eceef4" },
     });
-    withoutStyleElements(() => terminal.open(place));
+    terminal.open(place);
     this.terminal = terminal;
     this.fit(place);
     const socket = terminalSocket(service, index, terminal.rows, terminal.cols);
@@ -118,6 +108,7 @@ export class TerminalPanel {
     this.observer?.disconnect();
     this.socket?.close();
     this.terminal?.dispose();
+    styles.end();
     this.observer = this.socket = this.terminal = null;
     this.element.hidden = true;
     this.element.replaceChildren();

@@ -1,0 +1,217 @@
+"""The page in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+
+import pytest
+
+from tests.examples.conftest import needs_containers
+from tests.web.conftest import serving
+
+webdriver = pytest.importorskip("selenium.webdriver")
+
+from selenium.webdriver.common.by import By  # noqa: E402 - only where there is selenium
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    *needs_containers,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
+]
+FILE = """
+services:
+  db: {image: "rootfs:BUSYBOX", command: [sleep, "10000"], init: true, environment: {DB_PASSWORD: hunter22}}
+  web: {image: "rootfs:BUSYBOX", command: [sleep, "10000"], init: true, depends_on: [db]}
+  chatty:
+    image: "rootfs:BUSYBOX"
+    command: [sh, -c, "while [ ! -e /begin ]; do sleep 0.1; done; for i in $$(seq 5000); do
+      echo \\"line $$i <b>bold</b>\\"; [ $$((i % 100)) = 0 ] && sleep 0.1; done; exec sleep 10000"]
+    init: true
+"""
+LINES = 5000
+HASTE = 1000
+"""Lines a second."""
+PATIENCE = 90
+
+
+class Browser:
+    def __init__(self, served, directory) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = BROWSER
+        for argument in (
+            *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
+            *("--disable-dev-shm-usage", "--disable-component-update", "--window-size=1280,900"),
+            f"--user-data-dir={directory}",
+        ):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        self.address = f"http://127.0.0.1:{served.port}"
+        self.served = served
+
+    def open(self, role="operator"):
+        self.driver.get(f"{self.address}/?token={self.served.tokens[role]}")
+        self.find("#view-graph .node")
+
+    def until(self, question):
+        return WebDriverWait(self.driver, PATIENCE, 0.1).until(lambda _driver: question())
+
+    def find(self, selector):
+        return self.until(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, selector)), None))
+
+    def button(self, words, within="body"):
+        found = f"{within} button"
+        return self.until(
+            lambda: next((b for b in self.driver.find_elements(By.CSS_SELECTOR, found) if b.text == words), None)
+        )
+
+    def script(self, text, *arguments):
+        return self.driver.execute_script(text, *arguments)
+
+    def text(self, selector):
+        return self.script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
+
+    def complaints(self):
+        """Of the browser itself: errors of scripts, and what the page's policy has refused."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture(scope="module")
+def served(write_shared_stack):
+    stack = write_shared_stack(FILE, name="shop")
+    stack.run("up", "-d")
+    with serving(stack) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def opened(served):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        browser = Browser(served, directory)
+        try:
+            yield browser
+        finally:
+            browser.driver.quit()
+
+
+@pytest.fixture
+def browser(opened):
+    """Nothing that a test does may be refused by the page's own policy, or end a script."""
+    opened.complaints()
+    yield opened
+    assert opened.complaints() == []
+
+
+def label(browser, service):
+    return browser.script(
+        "return [...document.querySelectorAll('.node')].map((node) => node.getAttribute('aria-label') ?? '')"
+        ".find((label) => label.startsWith(`${arguments[0]}: `)) ?? ''",
+        service,
+    )
+
+
+def test_the_graph_shows_states_as_they_change_and_the_token_leaves_the_address(browser):
+    browser.open()
+    assert "token" not in browser.driver.current_url
+    browser.until(lambda: label(browser, "web").startswith("web: running"))
+    assert len(browser.driver.find_elements(By.CSS_SELECTOR, ".edge")) == 1
+    browser.served.stack.run("stop", "-t", "0", "web")
+    browser.until(lambda: label(browser, "web").startswith("web: exited"))
+    browser.served.stack.run("start", "web")
+    browser.until(lambda: label(browser, "web").startswith("web: running"))
+
+
+def test_details_have_no_secrets_and_everything_is_reached_with_the_keyboard(browser):
+    browser.open()
+    first = browser.find(".node[tabindex='0']")
+    browser.script("arguments[0].focus()", first)
+    browser.driver.switch_to.active_element.send_keys("\ue015")  # down
+    focused = browser.script("return document.activeElement.getAttribute('aria-label')")
+    assert focused.split(":")[0] in ("db", "web", "chatty")
+    browser.script("[...document.querySelectorAll('.node')].find((n) => n.ariaLabel.startsWith('db')).focus()")
+    browser.driver.switch_to.active_element.send_keys("\ue007")  # enter
+    browser.until(lambda: "DB_PASSWORD" in browser.text("#details"))
+    assert "hunter22" not in browser.driver.page_source
+    browser.driver.switch_to.active_element.send_keys("\ue00c")  # escape
+    browser.until(lambda: not browser.find("#details").is_displayed())
+    nameless = browser.script(
+        "return [...document.querySelectorAll('button, input, select, a, [role=button]')].filter((each) => "
+        "!each.textContent.trim() && !each.ariaLabel && !each.labels?.length).map((each) => each.outerHTML)"
+    )
+    assert nameless == []
+
+
+def test_a_thousand_lines_a_second_are_shown_and_searched_without_a_standstill(browser):
+    browser.open()
+    browser.driver.find_element(By.CSS_SELECTOR, "nav a[href='#logs']").click()
+    search = browser.find("#view-logs input[type=search]")
+    browser.script("window.frames = 0; (function count() { window.frames += 1; requestAnimationFrame(count); })()")
+    browser.served.stack.run("exec", "-T", "chatty", "touch", "/begin")
+    browser.until(lambda: f"line {LINES} " in browser.text("#view-logs .rows"))
+    assert browser.text("#view-logs .count") == f"{LINES:,} lines"
+    assert browser.script("return document.querySelectorAll('#view-logs .log').length") < 200
+    # Whatever the machine: a page that stands still while lines come has hardly a frame for them.
+    assert browser.script("return window.frames") > LINES / HASTE
+    assert "<b>bold</b>" in browser.text("#view-logs .rows")
+    search.send_keys("line 4321 ")
+    browser.until(lambda: browser.text("#view-logs .count") == f"1 matches in {LINES:,} lines")
+    search.send_keys("\ue007")
+    browser.until(lambda: browser.text("#view-logs mark") == "line 4321 ")
+
+
+def test_a_plan_is_looked_at_and_applied(browser):
+    browser.open()
+    browser.served.stack.write(
+        FILE.replace("  db: {", '  cache: {image: "rootfs:BUSYBOX", command: [sleep, "9"]}\n  db: {')
+    )
+    browser.driver.find_element(By.CSS_SELECTOR, "nav a[href='#plan']").click()
+    browser.until(lambda: "container/shop-cache-1" in browser.text("#view-plan"))
+    browser.button("Apply this plan", "#view-plan").click()
+    browser.until(lambda: browser.served.stack.states().get("cache"))
+    browser.driver.find_element(By.CSS_SELECTOR, "nav a[href='#history']").click()
+    browser.until(lambda: "web: apply" in browser.text("#view-history"))
+    browser.driver.find_element(By.CSS_SELECTOR, "nav a[href='#graph']").click()
+    browser.until(lambda: label(browser, "cache"))
+
+
+def test_a_terminal_echoes_and_shows_colours(browser):
+    browser.open()
+    browser.script("[...document.querySelectorAll('.services button')].find((b) => b.textContent === 'db').click()")
+    browser.button("Terminal", "#details").click()
+    browser.until(lambda: "/ #" in browser.text("#terminal .xterm-rows"))
+    keys = browser.driver.switch_to.active_element
+    keys.send_keys("printf '\\033[38;2;1;2;3m%s\\033[0m\\n' $((6 * 7))$HOSTNAME; stty size\n")
+    browser.until(lambda: "42shop-db-1" in browser.text("#terminal .xterm-rows"))
+    columns = browser.script("return document.querySelector('#terminal .xterm-screen').clientWidth")
+    assert columns > 1000
+    keys.send_keys("exit\n")
+    browser.until(lambda: "ended with exit code 0" in browser.text("#terminal .xterm-rows"))
+
+
+def test_a_viewer_has_no_buttons_that_change_anything(browser):
+    browser.driver.delete_all_cookies()
+    browser.open("viewer")
+    browser.script("[...document.querySelectorAll('.services button')].find((b) => b.textContent === 'db').click()")
+    browser.until(lambda: "DB_PASSWORD" in browser.text("#details"))
+    words = {b.text for b in browser.driver.find_elements(By.CSS_SELECTOR, "#details button")}
+    assert words.isdisjoint({"Start", "Stop", "Restart", "Terminal", "Scale"})
+
+
+def test_another_name_for_this_address_is_refused(opened):
+    """As a site does whose name first resolves to its own address, and then to this one."""
+    opened.driver.get(f"http://rebound.localhost:{opened.served.port}/?token={opened.served.tokens['operator']}")
+    assert "not asked for by that name" in opened.driver.page_source
+    opened.complaints()
+
+
+def test_without_the_token_there_is_nothing(opened):
+    opened.driver.get(f"{opened.address}/static/icon.svg")
+    opened.driver.delete_all_cookies()
+    for query in ("", "?token=wrong"):
+        opened.driver.get(f"{opened.address}/{query}")
+        assert "No access" in opened.driver.page_source
+        assert "shop" not in opened.driver.page_source
+    opened.complaints()
