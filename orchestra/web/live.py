@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from orchestra.model.event import Event
     from orchestra.stacks.context import Context
     from orchestra.stacks.hearing import Wake
 
@@ -60,7 +61,7 @@ class Live:
             self._look()
             while not self._is_over:
                 watches = self._has_audience()
-                for event in self._hearing.hear(SAMPLE if watches else None):
+                for event in self._hear(SAMPLE if watches else None):
                     self._asked += isinstance(event, AskedEvent | FileEvent | SnapshotEvent)
                     if row := event_data(event):
                         self._tell("event", row)
@@ -79,6 +80,13 @@ class Live:
     def close(self) -> None:
         self._is_over = True
         self._wake.give()
+
+    def _hear(self, seconds: float | None) -> list[Event]:
+        try:
+            return self._hearing.hear(seconds)
+        except OSError:  # no inotify instance or descriptor is left: look now and then
+            time.sleep(SAMPLE)
+            return []
 
     def _look(self) -> None:
         """Publish the state if it is another one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,16 +10,18 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import UserError
 from orchestra.linux.systemd.notify import notify
 from orchestra.record import Record
 from orchestra.stacks.containers import find_stack
+from orchestra.stacks.listen import listen
 from orchestra.web.access import Keys, Role, bracketed, is_any, is_loopback, make_door
 from orchestra.web.application import make_application
 from orchestra.web.desk import Desk
 from orchestra.web.feed import Feed
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from orchestra.stacks.context import Context
@@ -31,7 +32,6 @@ LAST_WORDS = 2
 """Seconds that open answers have to end, before they are cut off."""
 LONGEST_MESSAGE = 1 << 16
 """Bytes of keyboard input in one message."""
-BACKLOG = 128
 
 
 class ServeOptions(Record):
@@ -93,7 +93,7 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[Opened], Non
             hint="add --url with the address of the page, such as http://192.0.2.1:8080",
         )
     stack = find_stack(context).stack
-    with _listen(options.address, options.port) as listener:
+    with listen(options.address, options.port) as listener:
         port = listener.getsockname()[1]
         keys = Keys((Role.VIEWER,) if options.read_only else (Role.OPERATOR, Role.VIEWER))
         door = make_door(options.address, port, options.url)
@@ -101,17 +101,6 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[Opened], Non
         base = (options.url or f"http://{bracketed(options.address)}:{port}").rstrip("/")
         opened = Opened({role: f"{base}/?token={token}" for role, token in keys.tokens.items()}, is_remote)
         anyio.run(_serve, desk, listener, lambda: ready(opened))
-
-
-def _listen(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        return socket.create_server((address, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        place = f"{bracketed(address)}:{port}"
-        raise EnvironmentLack(
-            f"cannot listen at {place}: {error.strerror}", hint="choose another with --listen"
-        ) from error
 
 
 async def _serve(desk: Desk, listener: socket.socket, ready: Callable[[], None]) -> None:

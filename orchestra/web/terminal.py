@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 PATIENCE = 30.0
-"""Seconds for a program to begin: processes of its container may keep it from that."""
+"""Seconds for a program to begin, and to take input: processes of its container may keep it from both."""
 SHELL = ("/bin/sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh")
 MOST = 16
 """Terminals at the same time."""
@@ -155,6 +155,9 @@ async def _write(fd: int, data: bytes) -> None:
         try:
             view = view[os.write(fd, view) :]
         except BlockingIOError:
-            await anyio.wait_writable(fd)
+            with anyio.move_on_after(PATIENCE) as patience:
+                await anyio.wait_writable(fd)
+            if patience.cancelled_caught:
+                return  # a program that does not read: what was typed is lost, and a client that hangs up is noticed
         except OSError:
             return  # the program has ended: the other direction tells so

@@ -102,6 +102,17 @@ def test_a_supervisor_that_is_killed_is_replaced_before_the_eyes_of_the_page(ser
         assert {each["word"] for each in found["containers"]} == {"running"}
 
 
+def test_a_stack_that_goes_down_and_comes_again_is_followed_and_its_page_starts_no_supervisor(served):
+    run = served.stack.home / "run/stacks/shop"
+    with served.visitor("viewer").stream("/api/live") as events:
+        await_state(events, lambda found, _data: found)
+        served.stack.run("down", "-t", "0")
+        await_state(events, lambda found, data: not found and not data["supervised"])
+        assert not (run / "control.sock").exists()
+        served.stack.run("up", "-d")
+        await_state(events, lambda found, data: set(found.values()) == {"running"} and data["supervised"])
+
+
 def test_one_of_a_hundred_listeners_does_not_read_and_the_others_hear_everything(served):
     visitor = served.visitor("viewer")
     with ExitStack() as ending:
