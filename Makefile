@@ -16,7 +16,7 @@ SEED   ?= 1
 # Without bytecode every process of a run compiles all that it imports, and what pytest rewrites: that of its plugins, too.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test repeat simulate mutants chaos test-vm lint reference pictures recording docs man lock bench bench-images packages test-packages clean
+.PHONY: demo test repeat simulate mutants chaos test-vm lint reference pictures screens recording docs man lock bench bench-images packages test-packages clean
 
 # Without root make would end in "Error 1", whatever the demo says.
 ifeq ($(shell id -u),0)
@@ -66,6 +66,11 @@ pictures: $(VENV)/dev.stamp
 	$(BIN)/python -m tools.pictures
 
 # The terminal block of README.md and the picture of the dashboard, recorded anew.
+# The pictures of the page in the browser, from a stack that runs. They need root, Chromium and busybox.
+screens: $(VENV)/dev.stamp test-packages
+	$(BIN)/python -m tools.screens
+
+# The terminal block of README.md, recorded anew.
 recording: $(VENV)/dev.stamp packages
 	$(BIN)/python -m tools.recording
 	$(BIN)/python -m tools.dashboard

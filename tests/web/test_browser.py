@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from tests.examples.conftest import needs_containers
 from tests.web.conftest import serving
 
-webdriver = pytest.importorskip("selenium.webdriver")
+pytest.importorskip("selenium")
 
-from selenium.webdriver.common.by import By  # noqa: E402 - only where there is selenium
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+from tools.browser import BROWSER, DRIVER, start_browser
+
 pytestmark = [
     *needs_containers,
     pytest.mark.timeout(300),
@@ -39,16 +40,7 @@ PATIENCE = 90
 
 class Browser:
     def __init__(self, served, directory) -> None:
-        options = webdriver.ChromeOptions()
-        options.binary_location = BROWSER
-        for argument in (
-            *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
-            *("--disable-dev-shm-usage", "--disable-component-update", "--window-size=1280,900"),
-            f"--user-data-dir={directory}",
-        ):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+        self.driver = start_browser(Path(directory))
         self.address = f"http://127.0.0.1:{served.port}"
         self.served = served
 
