@@ -65,12 +65,11 @@ reference: $(VENV)/dev.stamp
 pictures: $(VENV)/dev.stamp
 	$(BIN)/python -m tools.pictures
 
-# The terminal block of README.md and the picture of the dashboard, recorded anew.
 # The pictures of the page in the browser, from a stack that runs. They need root, Chromium and busybox.
 screens: $(VENV)/dev.stamp test-packages
 	$(BIN)/python -m tools.screens
 
-# The terminal block of README.md, recorded anew.
+# The terminal block of README.md and the picture of the dashboard, recorded anew.
 recording: $(VENV)/dev.stamp packages
 	$(BIN)/python -m tools.recording
 	$(BIN)/python -m tools.dashboard

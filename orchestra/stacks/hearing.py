@@ -1,20 +1,29 @@
-"""What happens to one stack, for a thread that listens for as long as it likes and that others can wake."""
+"""What happens to one stack, for threads that listen for long: its supervisors come and go meanwhile."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 
 from orchestra.control.arrival import Arrival
 from orchestra.control.desired_file import load_desired
+from orchestra.control.history import read_events
 from orchestra.errors import OrchestraError
-from orchestra.linux.readiness import first_readable
+from orchestra.linux.readiness import first_readable, readable
+from orchestra.model.event import SnapshotEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestra.control.listening import Listening
+    from orchestra.home import StackHome
     from orchestra.model.event import Event
     from orchestra.stacks.context import Context
+
+AGAIN = 1.0
+"""Seconds after which a supervisor that did not answer is asked again."""
 
 
 class Wake:
@@ -40,12 +49,13 @@ class Wake:
 
 
 class Hearing:
-    """The events of a stack, from its supervisor or from the next one: supervisors come and go.
+    """The events of a stack, from its supervisor or from the next one. Needs no supervisor, and starts none.
 
-    Events may be lost or repeated: look at the stack again after each return of ``hear``.
+    Events may be lost or repeated: look at the stack again after each return of ``hear``, or see ``feed_events``.
+    wake: a descriptor that ends waits while it is readable.
     """
 
-    def __init__(self, context: Context, stack: str, wake: Wake) -> None:
+    def __init__(self, context: Context, stack: str, wake: int) -> None:
         self._home = context.home.stack(stack)
         self._client = context.client(stack)
         self._wake = wake
@@ -56,17 +66,15 @@ class Hearing:
         return self._listening is not None
 
     def hear(self, seconds: float | None = None) -> list[Event]:
-        """Return when something has happened, a supervisor has come or left, the time is up, or ``wake`` was given."""
+        """Return when something has happened, a supervisor may have come or has left, or the time is up."""
         if self._listening is None:
-            with Arrival(self._home.run) as arrival:
-                self._connect()
+            with Arrival(self._home.run) as arrival, Arrival(self._home.data) as asking:
+                patience = self._connect(seconds)
                 if self._listening is None:
-                    first_readable([arrival.fileno(), self._wake.fileno()], seconds)
-                    self._wake.take()
+                    first_readable([arrival.fileno(), asking.fileno(), self._wake], patience)
             return []
         if not self._listening.is_ready:
-            ready = first_readable([self._listening.fileno(), self._wake.fileno()], seconds)
-            self._wake.take()
+            ready = first_readable([self._listening.fileno(), self._wake], seconds)
             if self._listening.fileno() not in ready:
                 return []
         return self._read(self._listening)
@@ -76,12 +84,19 @@ class Hearing:
             self._listening.close()
             self._listening = None
 
-    def _connect(self) -> None:
-        """A connection to the socket of a stack that goes down would start another supervisor."""
-        with suppress(OSError, OrchestraError):  # damaged, of another version, or just leaving: the next look finds out
+    def _connect(self, seconds: float | None) -> float | None:
+        """How long to wait before it is tried again, if no file changes.
+
+        A connection to the socket of a stack that goes down would start another supervisor.
+        """
+        try:
             desired = load_desired(self._home)
-            if desired is not None and not desired.is_down:
-                self._listening = self._client.listen()
+            if desired is None or desired.is_down:
+                return seconds
+            self._listening = self._client.listen()
+        except (OSError, OrchestraError):
+            pass  # damaged, of another version, or just leaving
+        return AGAIN if seconds is None else min(seconds, AGAIN)
 
     def _read(self, listening: Listening) -> list[Event]:
         try:
@@ -92,3 +107,34 @@ class Hearing:
             self.close()
             return []
         return events
+
+
+def feed_events(context: Context, stack: str, hear: Callable[[Event], None], stop: int) -> None:
+    """Return when the descriptor ``stop`` is readable.
+
+    hear: is called with a snapshot whenever a supervisor begins to answer, then with what happens. What happened in
+    between, while none answered, comes before the snapshot.
+    """
+    relay = _Relay(context.home.stack(stack), hear)
+    with closing(Hearing(context, stack, stop)) as hearing:
+        while not readable(stop, 0.0):
+            for event in hearing.hear():
+                relay.take(event)
+
+
+class _Relay:
+    def __init__(self, home: StackHome, hear: Callable[[Event], None]) -> None:
+        self._home, self._hear = home, hear
+        self._told_at = time.time()
+        self._replayed: list[Event] = []
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, SnapshotEvent):
+            # All that this conversation does not tell is on disk by now, and perhaps some of what it will tell.
+            self._replayed = [each for each in read_events(self._home) if each.at > self._told_at]
+            for each in self._replayed:
+                self._hear(each)
+            self._hear(event)
+        elif event not in self._replayed:
+            self._hear(event)
+            self._told_at = max(self._told_at, event.at)

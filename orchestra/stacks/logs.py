@@ -19,8 +19,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from _typeshed import HasFileno
-
     from orchestra.home import StackHome
     from orchestra.model.log import Happening, Line
     from orchestra.model.observed import Container
@@ -90,13 +88,13 @@ class Logs:
         """
         return _merge(self._home, self.chosen, self._selection)
 
-    def follow(self, wake: HasFileno | None = None) -> Iterator[Iterable[Happening]]:
-        """Existing lines, then new ones as they are written. wake: ends it too, once it is readable.
+    def follow(self) -> Iterator[Iterable[Happening]]:
+        """Existing lines, then new ones as they are written.
 
         Ends when no container is running, will restart by itself or is being created; or when ``until`` has passed.
         """
         if self.containers or os.path.exists(self._home.desired):
-            yield from _follow(self._context, self._home, self._selection, wake)
+            yield from _follow(self._context, self._home, self._selection)
 
 
 def feed_logs(
@@ -159,9 +157,7 @@ def _merge(home: StackHome, containers: Iterable[Container], selection: Selectio
             handover.close()
 
 
-def _follow(
-    context: Context, home: StackHome, selection: Selection, wake: HasFileno | None
-) -> Iterator[Iterable[Happening]]:
+def _follow(context: Context, home: StackHome, selection: Selection) -> Iterator[Iterable[Happening]]:
     from orchestra.driver.local.log_follow import Follower
     from orchestra.model.request import SettleRequest
     from orchestra.model.result import SettleResult
@@ -176,8 +172,6 @@ def _follow(
         poll = select.poll()
         poll.register(follower, select.POLLIN)
         poll.register(mail, select.POLLIN)
-        if wake is not None:
-            poll.register(wake, select.POLLIN)
         client, question = context.client(home.name), SettleRequest(selection.services)
         asked = False
         while not (selection.until and render_stamp(time.time_ns()) > selection.until):
@@ -185,9 +179,7 @@ def _follow(
                 # An `up` may be about to start or replace containers: the supervisor answers when that is done.
                 asked = True
                 mail.ask("settle", lambda: client.ask_if_running(SettleResult, question))
-            ready = poll.poll(0 if follower.is_behind else 1000 if selection.until else None)
-            if wake is not None and any(fd == wake.fileno() for fd, _ in ready):
-                return
+            poll.poll(0 if follower.is_behind else 1000 if selection.until else None)
             yield chosen(follower.read())
             if list(mail.read()):
                 asked = False

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 from collections import Counter
-from contextlib import suppress
 
 from orchestra.control.tally import Counting, Tally
 from orchestra.driver import Part
@@ -18,13 +17,13 @@ from orchestra.stacks.looks import Looks
 from orchestra.stacks.ls import find_stacks
 from orchestra.stacks.permission import reading
 from orchestra.stacks.stack_states import StackStates
+from orchestra.stacks.stats import Gauge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestra.home import StackHome
-    from orchestra.linux.cgroup import Cgroup
     from orchestra.model.usage import Usage
     from orchestra.stacks.containers import ContainerRow
     from orchestra.stacks.context import Context
@@ -83,41 +82,31 @@ class Measuring:
         self._stacks = stacks
         self._states = StackStates(context.home)
         self._measures = context.offers(Part.PROCESSES)
-        self._groups: dict[str, Cgroup] = {}
-        self._kept: dict[str, tuple[Looks, Counting]] = {}
+        self._kept: dict[str, tuple[Looks, Gauge, Counting]] = {}
 
     def read(self) -> list[StackReading]:
         """Sorted by name. Not to be called by two threads at once. Raises EnvironmentLack without permission."""
         with reading("stacks"):
             names = sorted(self._stacks) or find_stacks(self._context.home)
         self._kept = {name: self._kept.get(name) or self._begin(name) for name in names}
-        before, self._groups = self._groups, {}
-        return [self._read_stack(name, before) for name in names]
+        return [self._read_stack(name) for name in names]
 
-    def _begin(self, name: str) -> tuple[Looks, Counting]:
-        return Looks(self._context, name), Counting(self._context.home.stack(name))
-
-    def _read_stack(self, name: str, groups: Mapping[str, Cgroup]) -> StackReading:
+    def _begin(self, name: str) -> tuple[Looks, Gauge, Counting]:
         home = self._context.home.stack(name)
-        looks, counting = self._kept[name]
+        return Looks(self._context, name), Gauge(home), Counting(home)
+
+    def _read_stack(self, name: str) -> StackReading:
+        home = self._context.home.stack(name)
+        looks, gauge, counting = self._kept[name]
         try:
             rows = looks.read()
-            readings = [ContainerReading(row, self._measure(home, row, groups)) for row in rows]
+            usages = {each.id: each.usage for each in gauge.read([row for row in rows if row.pid and self._measures])}
+            readings = [ContainerReading(row, usages.get(row.id)) for row in rows]
             tally = counting.read()
         except (OrchestraError, OSError) as error:
             return StackReading(name, error=str(error))
         running = Counter(row.service for row in rows if row.runs and not row.one_off)
         return StackReading(name, readings, self._desired(home), running, tally, _is_supervised(home))
-
-    def _measure(self, home: StackHome, row: ContainerRow, groups: Mapping[str, Cgroup]) -> Usage | None:
-        if not row.pid or not self._measures:
-            return None
-        from orchestra.driver.local.usage import find_group, measure
-
-        group = self._groups[row.id] = groups.get(row.id) or find_group(home, row.name)
-        with suppress(ProcessLookupError):
-            return measure(group, row.pid)
-        return None
 
     def _desired(self, home: StackHome) -> dict[str, int]:
         desired = self._states.desired(home)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import Counter
 
 from orchestra.driver import Part
+from orchestra.model.desired import Desired
 from orchestra.model.health import HealthStatus
+from orchestra.model.names import StackName
 from orchestra.model.project import Project
 from orchestra.record import Record, replace
-from orchestra.stacks.containers import damage_of, look_at_containers
+from orchestra.stacks.containers import damage_of
+from orchestra.stacks.looks import Looks
 from orchestra.stacks.ls import find_stacks
 from orchestra.stacks.permission import reading
+from orchestra.stacks.stack_states import StackStates
 from orchestra.stacks.stats import Gauge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestra.home import StackHome
     from orchestra.model.usage import Usage
     from orchestra.stacks.containers import ContainerRow, Known
     from orchestra.stacks.context import Context
@@ -124,8 +126,8 @@ class Lookout:
         self._context = context
         self._stacks = tuple(stacks)
         self._own = own
-        self._gauges: dict[str, Gauge] = {}
-        self._asked: dict[str, tuple[tuple[int, int], _Asked]] = {}
+        self._states = StackStates(context.home)
+        self._kept: dict[str, tuple[Looks, Gauge]] = {}
 
     def look(self, *, measure: bool = True) -> Overview:
         """measure: processor and memory too. Raises EnvironmentLack if this user may not see the stacks."""
@@ -133,47 +135,34 @@ class Lookout:
             names = set(self._stacks or find_stacks(self._context.home))
             if self._own is not None and not self._stacks:
                 names.add(self._own.stack)
+            self._kept = {name: self._kept.get(name) or self._begin(name) for name in names}
             stacks = tuple(self._look(name, measure=measure) for name in sorted(names))
-        for gone in self._gauges.keys() - names:
-            del self._gauges[gone]
-        for gone in self._asked.keys() - names:
-            del self._asked[gone]
         return Overview(time.time(), stacks)
 
+    def _begin(self, name: str) -> tuple[Looks, Gauge]:
+        return Looks(self._context, name), Gauge(self._context.home.stack(name))
+
     def _look(self, name: str, *, measure: bool) -> StackView:
-        home = self._context.home.stack(name)
-        rows = look_at_containers(self._context, name, tell_restarts=True)
-        measured = self._measure(home, rows) if measure else {}
-        asked = self._read(home)
-        declared = asked.services
+        looks, gauge = self._kept[name]
+        rows = looks.read()
+        measured = self._measure(gauge, rows) if measure else {}
+        desired = self._states.desired(self._context.home.stack(name)) or Desired(StackName(name))
+        declared: Sequence[str] = desired.services
         if self._own is not None and self._own.stack == name and self._own.services is not None:
             declared = self._own.services
-        views = [measured.get(row.id, ContainerView(row)) for row in rows]
-        services = _by_service(views, declared, asked.wanted)
-        return StackView(name, services, asked.files, asked.directory, tuple(damage_of(rows)))
+        wanted = Counter(str(spec.service) for spec in desired.of_services)
+        services = _by_service([measured.get(row.id, ContainerView(row)) for row in rows], declared, wanted)
+        return StackView(name, services, desired.config_files, desired.project_directory, tuple(damage_of(rows)))
 
-    def _measure(self, home: StackHome, rows: Sequence[ContainerRow]) -> dict[str, ContainerView]:
+    def _measure(self, gauge: Gauge, rows: Sequence[ContainerRow]) -> dict[str, ContainerView]:
         """By the id of the container."""
         if not self._context.offers(Part.PROCESSES):
             return {}
-        gauge = self._gauges.setdefault(home.name, Gauge(home))
         running = [row for row in rows if row.pid]
         return {
             row.id: ContainerView(row, read.processor, read.usage)
             for row, read in zip(running, gauge.read(running), strict=True)
         }
-
-    def _read(self, home: StackHome) -> _Asked:
-        """What the last command asked for, read again when the file is another one."""
-        try:
-            found = os.stat(home.desired)
-        except FileNotFoundError:
-            return _NOTHING
-        mark = (found.st_ino, found.st_mtime_ns)
-        known = self._asked.get(home.name)
-        if known is None or known[0] != mark:
-            known = self._asked[home.name] = (mark, _read_asked(home))
-        return known[1]
 
 
 def context_of(context: Context, stack: StackView) -> Context:
@@ -186,27 +175,6 @@ def context_of(context: Context, stack: StackView) -> Context:
         return replace(context, project=Project(name=stack.name), working_directory="/")
     project = Project(files=files, name=stack.name, directory=stack.directory or None)
     return replace(context, project=project, working_directory=stack.directory or None)
-
-
-class _Asked(Record):
-    services: tuple[str, ...] = ()
-    wanted: Mapping[str, int] = {}
-    files: tuple[str, ...] = ()
-    directory: str = ""
-
-
-_NOTHING = _Asked()
-
-
-def _read_asked(home: StackHome) -> _Asked:
-    try:
-        with open(home.desired, "rb") as file:
-            desired = json.loads(file.read())
-        wanted = Counter(spec["service"] for spec in desired.get("containers", ()) if not spec.get("one_off"))
-        services, files = tuple(desired.get("services", ())), tuple(desired.get("config_files", ()))
-        return _Asked(services, wanted, files, desired.get("project_directory", ""))
-    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-        return _NOTHING  # commands that change the stack tell what is wrong with it
 
 
 def _by_service(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestra.stacks.event_feed import feed_events
+from orchestra.stacks.hearing import feed_events
 from orchestra.stacks.overview import Lookout
 from orchestra.tui.sampler import Sampler
 from orchestra.tui.strands import Inbox, Strand, in_loop

@@ -49,7 +49,7 @@ class Live:
         self._publish = publish
         self._has_audience = has_audience
         self._wake = wake
-        self._hearing = Hearing(context, stack, wake)
+        self._hearing = Hearing(context, stack, wake.fileno())
         self._meter: Meter | None = None
         self._asked = 0
         self._told = b""
@@ -83,7 +83,9 @@ class Live:
 
     def _hear(self, seconds: float | None) -> list[Event]:
         try:
-            return self._hearing.hear(seconds)
+            events = self._hearing.hear(seconds)
+            self._wake.take()
+            return events
         except OSError:  # no inotify instance or descriptor is left: look now and then
             time.sleep(SAMPLE)
             return []

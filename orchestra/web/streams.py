@@ -15,7 +15,7 @@ from starlette.responses import Response
 from orchestra.errors import OrchestraError
 from orchestra.model.log import Ended, Missed
 from orchestra.stacks.hearing import Wake
-from orchestra.stacks.logs import Logs, Selection
+from orchestra.stacks.logs import Logs, Selection, feed_logs
 from orchestra.web.errors import Refusal, explain
 from orchestra.web.reads import whole
 
@@ -95,30 +95,30 @@ class LogStreams:
         if self._threads.available_tokens < 1:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages follow logs", "close some of them")
         # Before the answer begins: an unknown service is an error, and no empty stream.
-        logs = await anyio.to_thread.run_sync(Logs, desk.context, selection)
+        await anyio.to_thread.run_sync(Logs, desk.context, selection)
 
         async def pour(write: Write) -> None:
             with closing(Wake()) as wake:
-                await self._follow(desk, logs, wake, write)
+                await self._follow(desk, selection, wake, write)
 
         return EventStream(pour)
 
-    async def _follow(self, desk: Desk, logs: Logs, wake: Wake, write: Write) -> None:
+    async def _follow(self, desk: Desk, selection: Selection, wake: Wake, write: Write) -> None:
         """The thread waits while four messages are not written yet: a slow client costs no memory."""
         sender, receiver = anyio.create_memory_object_stream[bytes](4)
 
         def deliver(data: bytes) -> None:
             anyio.from_thread.run(sender.send, data)
 
+        def hear(happenings: Iterable[Happening]) -> None:
+            for data in render_lines(happenings):
+                deliver(data)
+
         def read() -> None:
             try:
-                for happenings in logs.follow(wake):
-                    for data in render_lines(happenings):
-                        deliver(data)
+                feed_logs(desk.context, desk.stack, selection, hear, wake.fileno())
             except (OrchestraError, OSError) as error:
                 deliver(_render("failed", explain(error)))
-            else:
-                deliver(_render("end", {}))
 
         async def read_in_thread() -> None:
             with sender, suppress(anyio.BrokenResourceError):  # the client has hung up

@@ -85,7 +85,6 @@ export class Logs {
     if (this.last) query.set("since", new Date(Date.parse(`${this.last.slice(0, 23)}Z`) - BACK).toISOString());
     this.stream = new Stream(`/api/logs?${query}`, {
       lines: (rows) => this.take(rows),
-      end: () => this.rest(),
       failed: ({ error }) => { this.rest(); this.take([["", "", "end", error]]); },
     }, (happened) => { if (happened === "lost") this.resume(); }, () => this.listen());
   }
