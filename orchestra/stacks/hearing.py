@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from orchestra.control.listening import Listening
     from orchestra.home import StackHome
-    from orchestra.model.event import Event
+    from orchestra.model.event import Change, Event
     from orchestra.stacks.context import Context
 
 AGAIN = 1.0
@@ -126,15 +126,18 @@ class _Relay:
     def __init__(self, home: StackHome, hear: Callable[[Event], None]) -> None:
         self._home, self._hear = home, hear
         self._told_at = time.time()
-        self._replayed: list[Event] = []
+        self._replayed: list[Change] = []
 
     def take(self, event: Event) -> None:
         if isinstance(event, SnapshotEvent):
             # All that this conversation does not tell is on disk by now, and perhaps some of what it will tell.
             self._replayed = [each for each in read_events(self._home) if each.at > self._told_at]
             for each in self._replayed:
-                self._hear(each)
+                self._tell(each)
             self._hear(event)
         elif event not in self._replayed:
-            self._hear(event)
-            self._told_at = max(self._told_at, event.at)
+            self._tell(event)
+
+    def _tell(self, event: Change) -> None:
+        self._hear(event)
+        self._told_at = max(self._told_at, event.at)

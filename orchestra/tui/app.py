@@ -206,17 +206,17 @@ class Dashboard(App[None]):
         self.renew_frame()
 
     def renew_frame(self) -> None:
-        """The lines around the view."""
+        """The lines around the view, which keep their size."""
         if not self._is_whole:
             return
         stack, service = self.table.chosen
-        self.query_one("#tabs", Static).update(tabs(self.view_name, self.board, stack, self.size.width))
+        self.query_one("#tabs", Static).update(tabs(self.view_name, self.board, stack, self.size.width), layout=False)
         heading = self.view.heading() if self._has_looked or self.view_name != "services" else Text("looking ...")
-        self.query_one("#heading", Static).update(heading)
+        self.query_one("#heading", Static).update(heading, layout=False)
         waits = self.board.waits(stack).get(service.name, "") if stack and service else ""
         if self._has_looked:
             self.query_one(Details).show(stack, service, waits)
-        self.query_one("#keys", Static).update(footer(self.view_name, self.size.width))
+        self.query_one("#keys", Static).update(footer(self.view_name, self.size.width), layout=False)
 
     def on_service_table_moved(self) -> None:
         self.renew_frame()

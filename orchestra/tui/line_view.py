@@ -110,9 +110,10 @@ class LineView(ScrollView, can_focus=True):
     def put_cursor(self, index: int) -> None:
         if self.cursor is None:
             return
-        self.cursor = max(0, min(index, self.count() - 1))
+        before, self.cursor = self.cursor, max(0, min(index, self.count() - 1))
         self.show_index(self.cursor)
-        self.refresh()
+        for changed in {before, self.cursor}:
+            self.refresh_line(changed)
         self.moved()
 
     def action_move(self, by: int) -> None:

@@ -91,8 +91,8 @@ class LogView(LineView):
         line = self.buffer.shown[index]
         width = 12 if self.columns < 100 else 20
         color = self._colors.setdefault(line.service, COLORS[len(self._colors) % len(COLORS)])
-        moment = line.at[11:19] if self.columns >= 80 else ""
-        text = Text.assemble((f"{moment or ' ' * 8} " if self.columns >= 80 else "", FAINT))
+        moment = line.at[11:19] if self.columns >= 78 else ""
+        text = Text.assemble((f"{moment or ' ' * 8} " if self.columns >= 78 else "", FAINT))
         text.append(f"{fit(visible(line.container.removeprefix(f'{self._stack}-')), width):<{width}} ", color)
         start = len(text)
         text.append(line.text, STYLES[line.level])

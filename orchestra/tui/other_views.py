@@ -63,7 +63,7 @@ class PlanView(LineView):
         return len(self._wrapped)
 
     def text(self, index: int) -> Text:
-        return Text(*self._wrapped[index])
+        return Text.assemble(self._wrapped[index])
 
     def heading(self) -> Text:
         return Text(self._title, "bold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MEASURED, IDLE = 1.0, 5.0
 """Seconds between two looks: while what containers use is shown, and else."""
+SHARE = 4.0
+"""How many times as long as a look took it pauses at least: a busy machine is looked at less often."""
 TOGETHER = 0.05
 """Seconds in which further news is awaited before it looks."""
 
@@ -41,13 +44,14 @@ class Sampler:
 
     def run(self, stop: int) -> None:
         while True:
-            measures = self.measures
+            measures, began = self.measures, time.monotonic()
             if not self.pauses:
                 try:
                     self._show(self._lookout.look(measure=measures), measures)
                 except (OrchestraError, OSError) as error:
                     self._fail(error)
-            wait = None if self.pauses else MEASURED if measures else IDLE
+            least = SHARE * (time.monotonic() - began)
+            wait = None if self.pauses else max(least, MEASURED if measures else IDLE)
             if stop in first_readable([stop, self._reader], wait) or readable(stop, TOGETHER):
                 return
             with suppress(BlockingIOError):

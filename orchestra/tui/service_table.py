@@ -86,7 +86,7 @@ class Details(Static):
             text = _about_stack(stack)
         else:
             text = _about_service(service, waits)
-        self.update(text)
+        self.update(text, layout=False)
 
 
 def _about_stack(stack: StackView) -> Text:
