@@ -2,7 +2,7 @@
 
     python -m tools.dashboard
 
-writes ``docs/pictures/dashboard.svg``. It needs root, like every command that makes containers.
+writes ``docs/screenshots/dashboard.svg``. It needs root, like every command that makes containers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orchestra.stacks.containers import find_stack
 from orchestra.stacks.context import Context
 from orchestra.tui.app import Dashboard
 
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "dashboard.svg"
+PICTURE = Path(__file__).parents[1] / "docs" / "screenshots" / "dashboard.svg"
 SIZE = (100, 24)
 SECONDS = 12
 """As long as it is watched: the plots of the last ten seconds are full then."""
