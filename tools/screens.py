@@ -2,7 +2,7 @@
 
     python -m tools.screens
 
-writes ``docs/pictures/page-*.webp``. It needs root, busybox, and Chromium.
+writes ``docs/screens/page-*.webp``. It needs root, busybox, and Chromium.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from selenium.webdriver.chromium.webdriver import ChromiumDriver
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+SCREENS = Path(__file__).parents[1] / "docs" / "screens"
 WIDTH, HEIGHT = 1200, 760
 QUALITY = 82
 """Percent."""
@@ -36,7 +36,7 @@ LARGEST = 120_000
 """Bytes of a picture."""
 PATIENCE = 60.0
 """Seconds."""
-APPLETS = "sh sleep cat echo httpd wget mkdir true stty ls ps tail seq"
+APPLETS = "sh touch sleep cat echo httpd wget mkdir true stty ls ps tail seq"
 FILE = """
 name: shop
 x-base: &base {image: "shop/base:1", init: true}
@@ -152,7 +152,7 @@ def store(driver: ChromiumDriver, name: str) -> None:
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
     data = base64.b64decode(shot["data"])
     assert len(data) < LARGEST, (name, len(data))
-    (PICTURES / f"page-{name}.webp").write_bytes(data)
+    (SCREENS / f"page-{name}.webp").write_bytes(data)
     print(f"page-{name}.webp: {len(data) / 1000:.0f} kB")
 
 
