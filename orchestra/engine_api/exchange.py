@@ -289,14 +289,18 @@ class Exchange:
 
         A client that asks for an upgrade is told so; an older one gets an answer that ends with the connection.
         """
-        for _ in self.connection.body():
-            continue
         if "upgrade" in self.request.headers:
             head = "HTTP/1.1 101 UPGRADED\r\nContent-Type: {}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
         else:
             head = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nConnection: close\r\n\r\n"
+        return self.switch(head.format(kind).encode())
+
+    def switch(self, head: bytes) -> bytes:
+        """Answer with this head, after which the connection is not HTTP any more. Return what has come behind."""
+        for _ in self.connection.body():
+            continue
         rest = self.connection.take_over()
-        self.connection.write(head.format(kind).encode())
+        self.connection.write(head)
         return rest
 
     def _begin(self, status: HTTPStatus, headers: Sequence[tuple[str, str]]) -> None:

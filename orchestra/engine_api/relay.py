@@ -39,10 +39,11 @@ class Program(Protocol):
 
 
 class AttachedProgram:
-    """A container's first process."""
+    """A container's first process. takes_input: else what the client writes is thrown away."""
 
-    def __init__(self, attachment: Attachment) -> None:
+    def __init__(self, attachment: Attachment, *, takes_input: bool = True) -> None:
         self._attachment = attachment
+        self._takes_input = takes_input
         self.over = False
 
     def sources(self) -> list[int]:
@@ -54,10 +55,12 @@ class AttachedProgram:
             self.over = self._attachment.over
 
     def write(self, data: bytes, client: socket.socket) -> None:
-        _write_all(self._attachment.fileno(), self._attachment.render_input(data), client)
+        if self._takes_input:
+            _write_all(self._attachment.fileno(), self._attachment.render_input(data), client)
 
     def end_input(self) -> None:
-        os.write(self._attachment.fileno(), self._attachment.render_input(b""))
+        if self._takes_input:
+            os.write(self._attachment.fileno(), self._attachment.render_input(b""))
 
 
 class ExecutedProgram:

@@ -40,6 +40,7 @@ ROUTES = (
     Route("POST", "/containers/{name}/pause", life_cycle.pause, "Suspend the processes of a container", writes=True),
     Route("POST", "/containers/{name}/unpause", life_cycle.unpause, "Resume the processes of a container", writes=True),
     Route("POST", "/containers/{name}/attach", attach.attach_container, "Standard streams of a container", writes=True),
+    Route("GET", "/containers/{name}/attach/ws", attach.attach_by_websocket, "The same by WebSocket", writes=True),
     Route("POST", "/containers/{name}/wait", life_cycle.wait, "Wait for a container to end"),
     Route("DELETE", "/containers/{name}", life_cycle.remove, "Remove a container", writes=True),
     Route("HEAD", "/containers/{name}/archive", archive.stat_path, "What is at a path in a container"),
