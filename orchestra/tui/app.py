@@ -67,6 +67,7 @@ class Dashboard(App[None]):
         self.open_address = open_address
         self.watching = Watching(self, context, stacks, own)
         self._has_looked = False
+        self._log_view: LogView | None = None
         self.acts = Acts(self)
         self.outlook = Outlook(self)
 
@@ -75,7 +76,8 @@ class Dashboard(App[None]):
         yield Static(id="heading")
         with ContentSwitcher(initial="services", id="views"):
             yield ServiceTable(self.board)
-            yield LogView()
+            self._log_view = LogView()
+            yield self._log_view
             yield PlanView()
             yield EventView(self.board)
         yield Details(id="details")
@@ -283,6 +285,6 @@ class Dashboard(App[None]):
                 get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
 
     def on_unmount(self) -> None:
-        if self._is_whole:
-            self.watching.keep(self.logs.close())
+        if self._log_view is not None:  # which is no part of the screen any more
+            self.watching.keep(self._log_view.close())
         self.watching.close()

@@ -80,9 +80,15 @@ class ByHand:
         with open(f"{self.home.logs}/{name}.log", "ab") as file:
             file.write(render_records(text.encode(), stream, stamp))
 
-    def want(self, **desired) -> None:
+    def want(self, containers=(), **desired) -> None:
+        """containers: definitions, of which what every one has is completed."""
+        definitions = [self._define(index, each) for index, each in enumerate(containers, 1)]
         with open(self.home.desired, "w") as file:
-            json.dump({"stack": self.stack, **desired}, file)
+            json.dump({"stack": self.stack, "containers": definitions, **desired}, file)
+
+    def _define(self, index: int, given: dict) -> dict:
+        name = f"{self.stack}-{given['service']}-{index}"
+        return {"name": name, "index": index, "image": "x", "config_hash": "c", **given}
 
     def _store(self, name: str, file: str, record: dict) -> None:
         path = f"{self.home.container(name)}/{file}"

@@ -58,7 +58,7 @@ def test_services_are_those_of_the_file_and_of_containers(context):
     shop = ByHand(context.home, "shop")
     shop.want(
         services=["web", "db"],
-        containers=[{"service": "web"}, {"service": "web"}, {"service": "web", "one_off": "id"}],
+        containers=[{"service": "web"}, {"service": "web"}, {"service": "web", "one_off": {"id": "x"}}],
         config_files=["/srv/shop/compose.yaml"],
         project_directory="/srv/shop",
     )
