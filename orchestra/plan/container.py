@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
-from orchestra.model.resource import ResourceId
+from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import (
     AnonymousVolumes,
     CheckContainer,
@@ -15,8 +15,8 @@ from orchestra.plan.action import (
     StartContainer,
 )
 from orchestra.plan.connection import next_connection
+from orchestra.plan.creation import create, is_unfinished, missing_for
 from orchestra.plan.dependency import (
-    COMPLETE,
     HEALTHY,
     RESTARTED,
     Allowed,
@@ -25,21 +25,21 @@ from orchestra.plan.dependency import (
     is_to_restart,
     replaced_dependency,
 )
-from orchestra.plan.earlier import is_checked, is_made_from, refusal_of
+from orchestra.plan.earlier import find_refusal, is_checked, is_made_from, is_to_be_checked, refusal_of
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.hooks import run_hooks, stop
 from orchestra.plan.images import ready_digest
+from orchestra.plan.init_containers import initialize, wait_for_new
 from orchestra.plan.progress import watched_until
-from orchestra.plan.replace import replacement_reason, shared_with
+from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import STEADY, next_run
 from orchestra.plan.rolling import hold_back, in_its_order
 from orchestra.plan.verdict import Blocked, Failed
-from orchestra.plan.volumes import named_volumes
 
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Earlier
     from orchestra.model.observed import Container
-    from orchestra.plan.action import Action
+    from orchestra.plan.action import Action, StopContainer
     from orchestra.plan.situation import Situation
 
 
@@ -55,12 +55,10 @@ def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocke
     if refusal is not None:
         situation.add(refusal)
         return _go_back(situation, situation.earlier[spec.name], container)
-    if container is None or _is_unfinished(container):
-        return _create(situation, spec)
-    if situation.replacing and isinstance(container.status, Running):
-        owner = _goes_with(situation, spec)
-        if owner is not None:
-            return stop(situation, container, f"{owner} is about to be replaced")
+    if container is None or is_unfinished(container):
+        return create(situation, spec)
+    if (going := _go_along(situation, spec, container)) is not None:
+        return going
     why = replacement_reason(situation, spec, container)
     if why is not None:
         return _make_way(situation, spec, container, why)
@@ -89,8 +87,8 @@ def plan_one_off(situation: Situation, spec: ContainerSpec) -> Action | Blocked 
     if container is None or isinstance(container.status, Created):
         if one_off.started:
             return None
-        if container is None or _is_unfinished(container):
-            return _wait_for_networks(situation, spec) or _create(situation, spec)
+        if container is None or is_unfinished(container):
+            return _wait_for_networks(situation, spec) or create(situation, spec)
         return _start(situation, spec, "created")
     if isinstance(container.status, Running):
         return run_hooks(container, container.status)
@@ -111,7 +109,7 @@ def _wait_for_networks(situation: Situation, spec: ContainerSpec) -> Blocked | N
 def _go_back(situation: Situation, earlier: Earlier, container: Container | None) -> Action | Blocked | Failed | None:
     """The next step of a container whose new definition was refused: it keeps running, or is created, as it was."""
     spec = earlier.spec
-    if container is None or _is_unfinished(container):
+    if container is None or is_unfinished(container):
         return CreateContainer(spec, earlier.image_digest, "its new definition was refused")
     if not is_made_from(container, earlier):
         if isinstance(container.status, Running):
@@ -120,54 +118,17 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
         return RemoveContainer(container.name, AnonymousVolumes.HAND_ON, why, replaces=True)
     match container.status:
         case Running() as running:
-            return run_hooks(container, running)
+            going = _go_along(situation, spec, container)
+            return going or _keep_running(situation, spec, container, running)
         case Created():
             # What it depends on may have gone back as well.
             allowed = check_dependencies(situation, spec, settled=False)
-            why = "its new definition was refused"
-            return StartContainer(spec.name, 0, 0, why) if isinstance(allowed, Allowed) else allowed
+            if not isinstance(allowed, Allowed):
+                return allowed
+            held = wait_for_new(situation, spec) or initialize(situation, spec)
+            return held or StartContainer(spec.name, 0, 0, "its new definition was refused")
         case Exited() as ended:
             return _after_exit(situation, spec, container, ended)
-
-
-def _is_unfinished(container: Container) -> bool:
-    """Whether its creation was interrupted or has failed; creating it again completes it."""
-    return not container.config_hash and isinstance(container.status, Created)
-
-
-def _create(situation: Situation, spec: ContainerSpec) -> CreateContainer | Blocked | None:
-    missing = _missing(situation, spec)
-    digest = ready_digest(situation, spec.image_key)
-    if missing or digest is None:
-        return Blocked(ResourceId.container(spec.name), f"waits for {', '.join(map(str, missing))}", missing)
-    seen = situation.observed.containers.get(spec.name)
-    new = f"stands in while containers of {spec.service} are replaced" if spec.stand_in else "does not exist"
-    return CreateContainer(spec, digest, new if seen is None else "is not complete")
-
-
-def _missing(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, ...]:
-    """The resources that must exist before the container can be created."""
-    missing: list[ResourceId] = []
-    in_flight = situation.in_flight
-    missing += [ResourceId.image(key) for key in spec.image_keys if ready_digest(situation, key) is None]
-    for endpoint in spec.endpoints:
-        network = ResourceId.network(endpoint.network)
-        if (
-            endpoint.network not in situation.observed.networks
-            or endpoint.network in situation.changed_networks
-            or network in in_flight
-        ):
-            missing.append(network)
-    volumes = situation.observed.volumes
-    missing += [
-        ResourceId.volume(v) for v in named_volumes(spec) if v not in volumes or ResourceId.volume(v) in in_flight
-    ]
-    for owner in shared_with(situation, spec):
-        container = situation.observed.containers.get(owner.name)
-        resource = ResourceId.container(owner.name)
-        if container is None or resource in in_flight or replacement_reason(situation, owner, container):
-            missing.append(resource)
-    return tuple(missing)
 
 
 def _make_way(
@@ -175,7 +136,9 @@ def _make_way(
 ) -> Action | Blocked | Failed | None:
     """Stop, then remove, for a successor, once that could be created and, if this one is running, started."""
     resource = ResourceId.container(spec.name)
-    missing = _missing(situation, spec)
+    missing = missing_for(situation, spec)
+    if spec.name in situation.to_check:  # what it shares with may be what cannot be replaced before
+        missing = tuple(each for each in missing if each.kind is not Kind.CONTAINER)
     if missing:
         return Blocked(resource, f"{why}; waits for {', '.join(map(str, missing))}", missing)
     if not isinstance(container.status, Running):
@@ -190,8 +153,13 @@ def _make_way(
         return Blocked(resource, f"{why}; {allowed.reason}", allowed.waits_for, awaited=allowed.awaited)
     if isinstance(allowed, Failed):
         return allowed
+    unchecked = [each.name for each in situation.restarted_with.get(spec.service, ()) if _is_unchecked(situation, each)]
+    situation.to_check.update(unchecked)
     if check is not None and not is_checked(situation, spec):
         return check
+    if unchecked:
+        reason = f"{why}; waits for {', '.join(unchecked)} to be checked, which depends on it with restart"
+        return Blocked(resource, reason, situation.resources(unchecked))
     why = in_its_order(spec, situation.desired.stack, why)
     if (before := hold_back(situation, spec, container, why)) is not None:
         return before
@@ -223,13 +191,23 @@ def _may_run(situation: Situation, name: str) -> bool:
     return isinstance(situation.in_flight.get(ResourceId.container(name)), StartContainer)
 
 
-def _goes_with(situation: Situation, spec: ContainerSpec) -> str | None:
-    """The container about to be replaced that takes this one along (``restart: true``), if there is one."""
+def _is_unchecked(situation: Situation, spec: ContainerSpec) -> bool:
+    """Whether the container, which a dependency is about to take along, could not be started again yet."""
+    if spec.name in situation.leaving or situation.wish(spec.service).rests:
+        return False
+    goes_back = spec.name in situation.earlier and find_refusal(situation.desired, situation.observed, spec)
+    return not goes_back and is_to_be_checked(situation, spec)
+
+
+def _go_along(situation: Situation, spec: ContainerSpec, container: Container) -> StopContainer | None:
+    """Stop it if a container that takes it along (``restart: true``) is about to be replaced."""
+    if not (situation.replacing and isinstance(container.status, Running)):
+        return None
     for dependency in spec.depends_on:
         if dependency.restart:
             for replica in situation.replicas.get(dependency.service, ()):
                 if replica.name in situation.replacing:
-                    return replica.name
+                    return stop(situation, container, f"{replica.name} is about to be replaced")
     return None
 
 
@@ -307,59 +285,5 @@ def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContaine
     allowed = check_dependencies(situation, spec, settled=True)
     if not isinstance(allowed, Allowed):
         return allowed
-    for init in spec.pre_start:
-        held = _initialize(situation, spec, init)
-        if held is not None:
-            return held
-    return StartContainer(spec.name, 0, 0, f"{why}; {allowed.reason}" if allowed.reason else why)
-
-
-def _initialize(situation: Situation, spec: ContainerSpec, init: ContainerSpec) -> Blocked | Failed | None:
-    """Bring an init container on its way; None if it has completed since the container it initializes was created."""
-    resource = ResourceId.container(init.name)
-    owner = situation.observed.containers.get(init.initializes)
-    if owner is None or _is_being_removed(situation, init.initializes):
-        reason = f"waits for {init.initializes} to be created, whose init containers it shares"
-        return Blocked(ResourceId.container(spec.name), reason, situation.resources([init.initializes]))
-    seen = situation.observed.containers.get(init.name)
-    decided = (*situation.ready, *situation.failed, *situation.blocked)  # for another replica that shares it
-    is_taken = init.name in situation.leaving or resource in situation.in_flight
-    if not is_taken and all(verdict.resource != resource for verdict in decided):
-        step = _step_of_init(situation, init, seen, owner)
-        if step is None and seen is not None and isinstance(seen.status, Exited):
-            return None
-        situation.add(step)
-    awaited = ((resource, COMPLETE),)
-    return Blocked(ResourceId.container(spec.name), f"waits for {init.name} {COMPLETE}", (resource,), awaited=awaited)
-
-
-def _is_being_removed(situation: Situation, name: str) -> bool:
-    resource = ResourceId.container(name)
-    begun = situation.in_flight.get(resource)
-    return isinstance(begun, RemoveContainer) or any(
-        isinstance(action, RemoveContainer) and action.resource == resource for action in situation.ready
-    )
-
-
-def _step_of_init(
-    situation: Situation, init: ContainerSpec, seen: Container | None, owner: Container
-) -> Action | Blocked | Failed | None:
-    """The next step of an init container; None while it runs, and when it has completed."""
-    if seen is None or _is_unfinished(seen):
-        return _create(situation, init)
-    status = seen.status
-    outdated = seen.config_hash != init.config_hash or seen.created_at < owner.created_at
-    if isinstance(status, Running):
-        return stop(situation, seen, f"{owner.name} was replaced", replaces=True) if outdated else None
-    if isinstance(status, Exited) and not status.succeeded:
-        outdated = outdated or status.stopped or status.finished_at < situation.wish(init.service).at
-        if not outdated:
-            code = "unknown" if status.exit_code is None else status.exit_code
-            error = f'service "{init.service}" pre_start[{init.step}] exited with code {code}'
-            hint = f"orchestra logs {init.service} shows what {init.name} wrote"
-            return Failed(ResourceId.container(init.name), error, hint, location=init.location)
-    if outdated:
-        return RemoveContainer(seen.name, AnonymousVolumes.HAND_ON, f"to run again before {owner.name}", replaces=True)
-    if isinstance(status, Created):
-        return StartContainer(init.name, 0, 0, f"before {owner.name} starts for the first time")
-    return None
+    start = StartContainer(spec.name, 0, 0, f"{why}; {allowed.reason}" if allowed.reason else why)
+    return initialize(situation, spec) or start

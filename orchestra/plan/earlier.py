@@ -142,6 +142,18 @@ def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:
     return Failed(failure.resource, failure.error, hint, location=failure.location)
 
 
+def inits_of_earlier(situation: Situation) -> dict[str, ContainerSpec]:
+    """By name, the init containers of those that go back."""
+    if not situation.observed.refused:
+        return {}
+    return {
+        init.name: init
+        for earlier in situation.earlier.values()
+        if find_refusal(situation.desired, situation.observed, earlier.spec) is not None
+        for init in earlier.spec.pre_start
+    }
+
+
 def go_back(desired: Desired, observed: Observed) -> Desired:
     """``desired`` with the earlier definition of each container whose new one was refused; the same if there is none.
 

@@ -13,6 +13,7 @@ from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer
 from orchestra.plan.connection import leaves
+from orchestra.plan.earlier import inits_of_earlier
 from orchestra.plan.hooks import stop
 from orchestra.plan.progress import progress_of
 from orchestra.plan.rolling import drain
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 def find_departures(situation: Situation) -> dict[str, Departure]:
     """Every observed container that must not run, or not as it is, and why."""
     departures: dict[str, Departure] = {}
+    init_containers = {**inits_of_earlier(situation), **situation.init_containers}
     for name, container in situation.observed.containers.items():
-        spec = situation.specs.get(name) or situation.init_containers.get(name)
+        spec = situation.specs.get(name) or init_containers.get(name)
         if spec is None:
             reason = _unwanted(situation, container)
             if reason is not None:

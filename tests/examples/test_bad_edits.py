@@ -225,3 +225,26 @@ def test_what_stays_missing_is_refused_as_well(write_stack, line):
     assert "container nosuch, whose" in done.stderr
     assert LEFT_ALONE in done.stderr
     assert standing(stack) == before
+
+
+def test_what_restarts_with_a_changed_service_goes_on_as_it_was_if_its_own_edit_is_bad(write_stack):
+    text = """services:
+  db: {{image: "rootfs:BUSYBOX", init: true, command: sleep 1000, stop_signal: {db}}}
+  web:
+    image: rootfs:BUSYBOX
+    command: sleep 1000
+    init: true
+    depends_on: {{db: {{condition: service_started, restart: true}}}}
+    {web}
+"""
+    stack = write_stack(text.format(db="SIGKILL", web="stop_signal: SIGKILL"))
+    stack.run("up", "-d")
+    before = stack.containers()
+    first = pid(stack, "web")
+    stack.write(text.format(db="SIGTERM", web="user: nobodyy"))
+    assert "user 'nobodyy' does not exist in the image" in stack.run("up", "-d", code=1).stderr
+    after = stack.containers()
+    assert after["db"]["ID"] != before["db"]["ID"]
+    assert after["web"]["ID"] == before["web"]["ID"]
+    assert after["web"]["State"] == "running"
+    assert pid(stack, "web") != first

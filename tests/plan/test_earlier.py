@@ -46,6 +46,43 @@ def test_a_new_definition_is_checked_before_anything_is_stopped():
     assert plan(desired, observed, {}, 202.0).ready[0].name == "s-front-1"  # it restarts with web
 
 
+BOTH = stack(service("web", config_hash="web v2"), service("front", "web!", config_hash="front v2"), at=200.0)
+FRONT = "s-front-1"
+
+
+def test_nothing_is_stopped_before_the_definition_of_what_restarts_with_it_is_checked():
+    observed = running()
+    desired = edited(observed, BOTH)
+    checks = plan(desired, observed, {}, 200.0).ready
+    assert [(type(action), action.spec.name) for action in checks] == [(CheckContainer, WEB), (CheckContainer, FRONT)]
+    for check in checks:  # neither is enough by itself
+        found = plan(desired, predict_all(observed, [check], 201.0), {}, 202.0)
+        assert [type(action) for action in found.ready] == [CheckContainer]
+    found = plan(desired, predict_all(observed, checks, 201.0), {}, 202.0)
+    assert [(type(action), action.name) for action in found.ready] == [(StopContainer, FRONT)]
+
+
+def test_while_what_restarts_with_it_cannot_be_replaced_a_container_is_left_alone():
+    observed = running()
+    other = service("front", "web!", config_hash="front v2", image="other")
+    desired = edited(observed, stack(service("web", config_hash="web v2"), other, at=200.0))
+    observed = predict_all(observed, plan(desired, observed, {}, 200.0).ready[-1:], 201.0)
+    error = Failure(ResourceId.image("other"), Verb.PULL, "no such image", False, 1, 201.0)
+    found = plan(desired, replace(observed, failures={error.resource: error}), {}, 202.0)
+    assert (found.ready, found.converged) == ((), True)
+    assert {RESOURCE, ResourceId.container(FRONT)} <= found.hopeless
+
+
+def test_what_restarts_with_it_is_stopped_and_started_as_it_was_if_its_own_definition_was_refused():
+    observed = running()
+    desired = edited(observed, BOTH)
+    refusal = Failure(ResourceId.container(FRONT), Verb.CHECK, "no such user", False, 1, 201.0)
+    observed = replace(observed, refused={FRONT: refusal})
+    found = preview(desired, observed, 202.0).observed.containers
+    assert (found[WEB].config_hash, found[FRONT].config_hash) == ("web v2", "front v1")
+    assert found[FRONT].status.started_at >= found[WEB].created_at
+
+
 def test_a_check_is_made_anew_for_every_command_definition_and_image():
     observed = running()
     desired = edited(observed)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anyio import Event, move_on_after
+
 from orchestra.driver.fake.program import Program, Run
 from orchestra.driver.fake.world import World
+from orchestra.errors import FatalError
 from orchestra.model.desired import (
     Condition,
     ContainerSpec,
@@ -33,6 +36,7 @@ from orchestra.record import Record, replace
 from tests.plan.stacks import wished, with_run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
     from orchestra.model.observed import Observed
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
 STACK = "sim"
 EXTERNAL_NETWORK = "shared"
 EXTERNAL_VOLUME = "archive"
+STANDS_IN = "stands in"
+MOMENTS = ["drained", "drained", STANDS_IN, "stopping", "removed", "created"]
+"""In the middle of a change."""
 
 
 class Service(Record):
@@ -123,7 +130,7 @@ def generate_services(
                     conditions = [Condition.STARTED, Condition.COMPLETED, Condition.COMPLETED]
                 elif earlier.healthcheck or (not well_behaved and random.random() < 0.1):
                     conditions = [Condition.STARTED, Condition.HEALTHY, Condition.HEALTHY]
-                restart = random.random() < 0.25
+                restart = random.random() < 0.5
                 if not one and network_mode == Own() and random.random() < 0.15:
                     network_mode, restart = OfService(earlier.name), True
                 required = random.random() < 0.85
@@ -165,9 +172,41 @@ def _update(random: Random) -> Update:
 
 
 class Versions(World):
-    """bad: hashes of definitions that do not work."""
+    """bad: hashes of definitions that do not work. refused: of those that cannot be, by the call that says so.
+
+    moment: what is awaited to happen, if anything is.
+    """
 
     bad: frozenset[str] = frozenset()
+    moment: tuple[str, Event] | None = None
+    refused: Mapping[str, str] = {}
+
+    def check(self, spec: ContainerSpec) -> None:
+        self._refuse("check", spec)
+
+    def create(self, spec: ContainerSpec, image_digest: str) -> None:
+        self._refuse("create", spec)
+        super().create(spec, image_digest)
+
+    def start(self, name: str, restarts: int, backoff: int) -> None:
+        if name in self._specs:
+            self._refuse("start", self._specs[name])
+        super().start(name, restarts, backoff)
+
+    def _note(self, what: str, name: str, spec: ContainerSpec | None = None) -> None:
+        super()._note(what, name, spec)
+        if self.moment is not None and self.moment[0] == (STANDS_IN if spec and spec.stand_in else what):
+            self.moment[1].set()
+
+    async def wait_for(self, what: str, seconds: float) -> None:
+        """Until that happens next, or for that long."""
+        self.moment = what, Event()
+        with move_on_after(seconds):
+            await self.moment[1].wait()
+
+    def _refuse(self, call: str, spec: ContainerSpec) -> None:
+        if self.refused.get(spec.config_hash) == call and not spec.initializes:
+            raise FatalError(f"{call} {spec.name}: {spec.config_hash} cannot be")
 
     def program_of(self, spec: ContainerSpec) -> Program:
         program = super().program_of(spec)
@@ -249,6 +288,8 @@ KINDS = [
     "change",
     "change",
     "change",
+    "changes",
+    "changes",
     "scale",
     "recreate",
     "down",
@@ -259,6 +300,8 @@ KINDS = [
     "drop",
 ]
 KINDS += ["restart", "kill", "create", "run", "run"]
+SECOND_THOUGHTS = ["back", "grow"]
+"""What follows a change while it is being made."""
 OF_WHAT_WAS = ("down", "part", "restart", "kill", "create")
 
 
@@ -271,9 +314,24 @@ class Commands:
         self.network_version = 1
         self.runs = 0
         self.current: Desired | None = None
+        self.changed = 0
 
     def next(self, at: float, observed: Observed) -> Desired:
-        kind = self.random.choice(KINDS)
+        return self._do(self.random.choice(KINDS), at, observed)
+
+    def change_updated(self, at: float, observed: Observed) -> Desired:
+        """Change a service that has several replicas and is updated bit by bit, if there is one."""
+        rolling = [number for number, service in enumerate(self.services) if service.update]
+        best = [number for number in rolling if self.services[number].replicas > 1]
+        self.changed = self.random.choice(best or rolling or range(len(self.services)))
+        return self._do("this", at, observed)
+
+    def think_again(self, at: float, observed: Observed) -> Desired:
+        """While that is under way: as before, or more of it."""
+        self.changed = min(self.changed, len(self.services) - 1)
+        return self._do(self.random.choice(SECOND_THOUGHTS), at, observed)
+
+    def _do(self, kind: str, at: float, observed: Observed) -> Desired:
         before, after = self.current, self._command(kind, at)
         self.current = after if kind in OF_WHAT_WAS else with_one_offs_of(before, after)
         if before is not None and kind not in ("down", "kill", "restart"):
@@ -316,6 +374,15 @@ class Commands:
         match kind:
             case "change":
                 self._alter(lambda s: replace(s, version=s.version + 1))
+            case "changes":
+                for _ in range(random.randint(2, 4)):
+                    self._alter(lambda s: replace(s, version=s.version + 1))
+            case "this":
+                self._alter(lambda s: replace(s, version=s.version + 1), self.changed)
+            case "back":
+                self._alter(lambda s: replace(s, version=max(1, s.version - 1)), self.changed)
+            case "grow":
+                self._alter(lambda s: replace(s, replicas=s.replicas + 2), self.changed)
             case "move":
                 self._alter(lambda s: replace(s, networks=_some_networks(random), endpoint=s.endpoint + 1))
             case "scale":
@@ -359,8 +426,8 @@ class Commands:
                 return self._down(replace(request, remove_volumes=remove, stop_timeout=random.choice([None, 1.0])))
         return self._desired(request)
 
-    def _alter(self, change) -> None:
-        position = self.random.randrange(len(self.services))
+    def _alter(self, change, position: int | None = None) -> None:
+        position = self.random.randrange(len(self.services)) if position is None else position
         self.services[position] = change(self.services[position])
 
     def _with_needs(self, chosen: list[str]) -> set[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestra.model.observed import Exited, Network, Running, Volume
+from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
 from orchestra.plan.done import is_down
 from orchestra.testing.simulation.simulation import Simulation, WallClock
@@ -16,6 +17,7 @@ from orchestra.testing.simulation.virtual_time import run_in_virtual_time
 from tests.simulation.generate import (
     EXTERNAL_NETWORK,
     EXTERNAL_VOLUME,
+    MOMENTS,
     STACK,
     Commands,
     Versions,
@@ -45,6 +47,10 @@ class Schedule:
         if not well_behaved:
             versions = {f"{service.name} v{number}" for service in services for number in range(2, 6)}
             self.world.bad = frozenset(name for name in sorted(versions) if self.random.random() < 0.25)
+            calls = ["check", "create", "start"]
+            self.world.refused = {
+                name: self.random.choice(calls) for name in sorted(versions) if self.random.random() < 0.15
+            }
         chance = Random(f"what goes wrong in {seed}")
         troubles = PEACE if calm else draw_troubles(chance, drift=not well_behaved)
         self.simulation = Simulation(self.commands.up(clock()), self.world, clock, troubles, seed)
@@ -66,7 +72,11 @@ class Schedule:
             for _ in range(self.random.randint(1, 4)):
                 await anyio.sleep(self.random.choice([0.0, 0.5, 5.0, 20.0, 60.0]))
                 simulation.ask(self.commands.next(self.clock(), self._view()))
+            if self.random.random() < 0.3:
+                await self._think_again()
             await anyio.sleep(self.random.choice([0.0, 1.0, 50.0]))
+            if self.random.random() < 0.5:
+                self._take_one_that_takes_others_along()
             simulation.ask(self.commands.up(self.clock(), self._view()))
             await anyio.sleep(self.random.choice([0.0, 0.5, 5.0]))
             await simulation.end_troubles()
@@ -80,6 +90,22 @@ class Schedule:
             self.check_down()
             tasks.cancel_scope.cancel()
 
+    async def _think_again(self) -> None:
+        """Two commands, the second in the middle of what the first does to a stack that is up."""
+        await anyio.sleep(50.0)
+        self.simulation.ask(self.commands.change_updated(self.clock(), self._view()))
+        await self.world.wait_for(self.random.choice(MOMENTS), 20.0)
+        self.simulation.ask(self.commands.think_again(self.clock(), self._view()))
+
+    def _take_one_that_takes_others_along(self) -> None:
+        """Another program removes a container with which others are restarted."""
+        services = self.commands.services
+        owners = {need.service for service in services for need in service.depends_on if need.restart}
+        if owners:
+            name = f"{STACK}-{self.random.choice(sorted(owners))}-1"
+            if name in self.world.observed.containers:
+                self.world.take(name)
+
     def _view(self) -> Observed:
         """What the engine knows, or what is true if there is none yet."""
         engine = self.simulation.engine
@@ -87,9 +113,22 @@ class Schedule:
 
     def check_rest(self) -> None:
         self.simulation.check_rest()
+        self.check_definitions()
         for name, contents in self.world.contents.items():
             assert name in self.world.observed.volumes, f"the contents of {name} outlived it"
             assert name != EXTERNAL_VOLUME or contents[0] == "precious"
+
+    def check_definitions(self) -> None:
+        """Every container is what the last command asked for, unless that has failed, which the plan tells."""
+        plan = self.simulation.running.plan
+        for spec in self.desired.of_services:
+            container = self.world.observed.containers.get(spec.name)
+            if container is None or self.desired.wish(spec.service).rests:
+                continue
+            has_failed = spec.service in self.desired.failing or ResourceId.container(spec.name) in plan.hopeless
+            assert has_failed or container.config_hash == spec.config_hash, f"{spec.name} is not what was asked for"
+            assert has_failed or not container.drained_at, f"{spec.name} has given up its names"
+            assert not container.stand_in, f"{spec.name} stands in for itself"
 
     def check_up(self) -> None:
         """Where programs behave, everything that does not end by itself runs; commands have begun once."""

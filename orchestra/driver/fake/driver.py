@@ -105,6 +105,7 @@ class FakeDriver:
 
     async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
         await self._point("check", spec.name)
+        self.world.check(spec)
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
         await self._point("create", spec.name)

@@ -16,6 +16,7 @@ from orchestra.errors import TemporaryError
 from orchestra.model.names import ContainerName, NetworkName
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.model.resource import Kind
+from orchestra.model.sharing import OfService
 from orchestra.named_tuple import NamedTuple
 from orchestra.plan.action import (
     AnonymousVolumes,
@@ -72,7 +73,8 @@ class World:
     """now: Unix seconds. programs: by service; of its init containers, by ``pre_start`` and the service. available:
     digests of images that can be pulled, by reference; None for any. pull_seconds: by reference.
 
-    ``journal`` records what happened, in order; ``contents`` is the content of each volume.
+    ``journal`` records what happened, in order; ``contents`` is the content of each volume; ``is_shifted`` tells
+    whether the clock was ever set.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class World:
         self._made = 0
         self._taken: set[str] = set()
         self._ill: set[str] = set()
+        self.is_shifted = False
 
     @property
     def observed(self) -> Observed:
@@ -140,6 +143,7 @@ class World:
 
     def shift(self, seconds: float) -> None:
         """The clock was set: what is to happen does so after as much time as before."""
+        self.is_shifted = True
         for process in self._processes.values():
             process.began_at += seconds
             if process.ends_at is not None:
@@ -193,6 +197,9 @@ class World:
                 self.contents.pop(name, None)
         self._note(f"{action.verb}d", str(action.resource))
 
+    def check(self, spec: ContainerSpec) -> None:
+        """Raises DriverError if it could not be created and started; here everything can."""
+
     def create(self, spec: ContainerSpec, image_digest: str) -> None:
         if spec.name in self._truth.containers:
             return
@@ -201,6 +208,9 @@ class World:
             assert endpoint.network in self._truth.networks, f"{spec.name}: no network {endpoint.network}"
         for volume in named_volumes(spec):
             assert volume in self._truth.volumes, f"{spec.name}: no volume {volume}"
+        services = {seen.service for seen in self._truth.containers.values()}
+        for whose in (spec.network_mode, spec.pid, spec.ipc):
+            assert not isinstance(whose, OfService) or whose.service in services, f"{spec.name}: no {whose.service}"
         self._made += 1
         self._truth = predict(self._truth, CreateContainer(spec, image_digest, ""), self.now())
         container = replace(self._truth.containers[spec.name], id=f"{self._made:012x}")

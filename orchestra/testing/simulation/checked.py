@@ -9,6 +9,7 @@ from orchestra.driver.fake.driver import FakeDriver
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.wish import Goal, Wish
+from orchestra.plan.restart import next_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from orchestra.model.observed import Container
     from orchestra.plan.action import AnonymousVolumes
 
+ROUNDING = 1e-3
+"""Seconds by which two clocks may differ."""
 PROOF = {Condition.STARTED: "started", Condition.HEALTHY: "healthy", Condition.COMPLETED: "exited"}
 
 
@@ -74,9 +77,15 @@ class CheckedDriver(FakeDriver):
         container = self._seen(name)
         if container is not None and isinstance(container.status, Created):
             self._assert_initialized(name, spec)
+        if restarts and container is not None and isinstance(container.status, Exited):
+            following = next_run(spec.restart, container, container.status)
+            assert following is not None, f"{name} was restarted against its policy"
+            early = following.at - self.world.now()
+            assert early <= ROUNDING or self.world.is_shifted, f"{name} was restarted {early:.1f} s too early"
         wish = self._desired.wish(spec.service) if spec.one_off is None else Wish(alone=spec.one_off.alone)
         assert not wish.rests, f"{name} was started, but is to rest"
-        assert wish.goal is Goal.RUN or restarts, f"{name} was started, but is to be created only"
+        goes_back = name in self.engine.observed.refused
+        assert wish.goal is Goal.RUN or restarts or goes_back, f"{name} was started, but is to be created only"
         for dependency in spec.depends_on if not wish.alone else ():
             needed = self._desired.wish(dependency.service)
             looked_at = restarts or not wish.restart or needed.restart
