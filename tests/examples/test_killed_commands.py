@@ -13,12 +13,17 @@ import random
 import signal
 import subprocess
 import tarfile
+import urllib.error
+import urllib.request
 
 import pytest
 
 from orchestra.linux.process import identify, open_pidfd
+from tests.driver.local.image.registry.real import REGISTRY, running
 from tests.examples.conftest import eventually, needs_containers
 from tests.examples.test_killed_in_the_middle import find
+from tests.examples.test_reboot import lose_what_a_reboot_loses, wait_until_kept
+from tests.examples.test_watch import Watching
 
 pytestmark = needs_containers
 
@@ -96,6 +101,7 @@ OF_HOME = [
 BETWEEN = {"rm -fs web": STOPPED}
 """Of commands that consist of two."""
 LONGEST = 0.6
+THERE = "there"
 
 
 def states(stack) -> dict[str, str]:
@@ -125,23 +131,41 @@ def test_a_command_that_is_killed_is_done_whole_or_not_at_all(write_stack, comma
     stack.run("up", "-d")
     before = UP
     for line, after in commands:
-        victim, moment = random.choice(["command", "supervisor"]), random.uniform(0, LONGEST)
-        with stack.start(*line.split(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                command.wait(moment)
-            for pid in [command.pid] if victim == "command" else find(stack, "supervisor"):
-                kill(pid)
-            said, _ = command.communicate(timeout=60)
-        told = f"{line!r}, {victim} killed after {moment:.3f} s: exit code {command.returncode}\n{said}"
-        if not becomes(stack, after, 60 if command.returncode == 0 else 3):
-            assert command.returncode != 0, f"{told}\n{states(stack)}"
-            wholes = (before, BETWEEN.get(line), after)
-            # The supervisor may still be carrying out what it was asked for.
-            assert eventually(lambda wholes=wholes: states(stack) in wholes, 60), f"{told}\n{states(stack)}"
-            if states(stack) != after:
-                stack.run(*line.split())
-            assert becomes(stack, after, 10), f"{told}\nand again\n{states(stack)}"
+        check_whole(stack, line, before, after)
         before = after
+
+
+def check_whole(stack, line: str, before: dict[str, str], after: dict[str, str]) -> None:
+    """Run the command, and kill it or its supervisor; run it again if it was not done."""
+    victim, moment = random.choice(["command", "supervisor"]), random.uniform(0, LONGEST)
+    with stack.start(*line.split(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            command.wait(moment)
+        for pid in [command.pid] if victim == "command" else find(stack, "supervisor"):
+            kill(pid)
+        said, _ = command.communicate(timeout=60)
+    told = f"{line!r}, {victim} killed after {moment:.3f} s: exit code {command.returncode}\n{said}"
+    if not becomes(stack, after, 60 if command.returncode == 0 else 3):
+        assert command.returncode != 0, f"{told}\n{states(stack)}"
+        wholes = (before, BETWEEN.get(line), after)
+        # The supervisor may still be carrying out what it was asked for.
+        assert eventually(lambda: states(stack) in wholes, 60), f"{told}\n{states(stack)}"
+        again = None if states(stack) == after else stack.run(*line.split(), code=None)
+        assert becomes(stack, after, 10), f"{told}\nand again\n{again}\n{states(stack)}"
+
+
+def test_a_return_after_a_reboot_a_plan_and_a_rollback_are_done_whole_or_not_at_all(write_stack):
+    stack = write_stack(STACK)
+    stack.run("up", "-d", "--wait")
+    wait_until_kept(stack, db=True, web=True)
+    lose_what_a_reboot_loses(stack)
+    check_whole(stack, "recover", {}, {**UP, "db-1": "exited"})
+    stack.run("up", "-d")
+    stack.write(STACK.replace("scale: 2", "scale: 3"))
+    stack.run("plan", "--out", f"{stack.folder}/plan", code=2)
+    more = {**UP, "web-3": "running"}
+    check_whole(stack, f"apply {stack.folder}/plan", UP, more)
+    check_whole(stack, "rollback 1", more, UP)
 
 
 @pytest.mark.parametrize(
@@ -168,13 +192,45 @@ def test_two_commands_at_once_are_done_one_after_the_other(write_stack, one, oth
 def test_a_command_on_what_no_stack_owns_is_done_whole_or_not_at_all(write_stack):
     stack = write_stack("services: {web: {image: 'rootfs:BUSYBOX'}}")
     (stack.folder / "Dockerfile").write_text("FROM imported:1\nCOPY root.tar /\n")
+    pack(stack)
+    check_each(stack, OF_HOME, lambda question: sorted(stack.run(*question.split()).stdout.split()))
+
+
+@pytest.mark.skipif(not REGISTRY, reason="needs docker-registry (Debian: docker-registry)")
+def test_what_goes_to_a_registry_and_comes_from_there_does_so_whole_or_not_at_all(write_stack, tmp_path):
+    with running(tmp_path / "registry") as host:
+        image = f"{host}/app:1"
+        stack = write_stack(f"services: {{web: {{image: '{image}', build: .}}}}")
+        (stack.folder / "Dockerfile").write_text("FROM scratch\nCOPY root.tar /\nCOPY Dockerfile /\n")
+        pack(stack)
+
+        def answer(question: str) -> list[str]:
+            if question == IMAGES:
+                return sorted(stack.run(*question.split()).stdout.split())
+            try:
+                kinds = "application/vnd.oci.image.manifest.v1+json"
+                url = f"http://{host}/v2/{question}/manifests/1"
+                with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": kinds})) as reply:
+                    return [THERE, *(layer["digest"] for layer in json.load(reply)["layers"])]
+            except urllib.error.HTTPError:
+                return []
+
+        check_each(stack, [("build -q", IMAGES, f"{host}/app", True)], answer)
+        check_each(stack, [("push -q", "app", THERE, True)], answer)
+        stack.run("image", "rm", image)
+        check_each(stack, [("pull -q --policy always", IMAGES, f"{host}/app", True)], answer)
+        check_each(stack, [(f"publish -y {host}/stack:1", "stack", THERE, True)], answer)
+        assert "app:1" in stack.run("-f", f"oci://{host}/stack:1", "config").stdout
+
+
+def pack(stack) -> None:
     with tarfile.open(stack.folder / "root.tar", "w") as archive:
         archive.add(__file__, "file")
 
-    def answer(question: str) -> list[str]:
-        return sorted(stack.run(*question.split()).stdout.split())
 
-    for line, question, word, is_there in OF_HOME:
+def check_each(stack, rows, answer) -> None:
+    """Kill each command, then run it again: what there is in between is what was there before it, or after it."""
+    for line, question, word, is_there in rows:
         before, moment = answer(question), random.uniform(0, LONGEST)
         words = line.replace("FOLDER", str(stack.folder)).split()
         with stack.start(*words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as command:
@@ -190,3 +246,37 @@ def test_a_command_on_what_no_stack_owns_is_done_whole_or_not_at_all(write_stack
         assert left in (before, after), f"{told}\nin between {left}"
         # The supervisor of networks may have carried out in between what it had been asked for.
         assert again.returncode == 0 or left == after or line.startswith("network"), told
+
+
+def test_a_watch_that_is_killed_leaves_whole_files_and_the_next_one_goes_on(write_stack):
+    size = 3_000_000
+    stack = write_stack(
+        """services:
+  web:
+    image: rootfs:BUSYBOX
+    command: [sleep, "1000"]
+    stop_signal: SIGKILL
+    develop: {watch: [{path: ./src, target: /src, action: sync, initial_sync: true}]}
+""",
+        files={"src/file": "a" * size},
+    )
+    stack.run("up", "-d")
+
+    def within(*command: str) -> str:
+        return stack.run("exec", "-T", "web", *command).stdout
+
+    with Watching(stack, "watch") as watch:
+        watch.until("Watch enabled")
+        eventually(lambda: within("sh", "-c", "wc -c < /src/file") == f"{size}\n")
+        new = stack.folder / "new"
+        new.write_text("b" * size)
+        new.rename(stack.folder / "src/file")
+        moment = random.uniform(0, LONGEST / 2)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            watch.process.wait(moment)
+        kill(watch.process.pid)
+    left = within("sh", "-c", "tr -s ab < /src/file; wc -c < /src/file; ls -A /src")
+    assert left in (f"a{size}\nfile\n", f"b{size}\nfile\n"), f"killed after {moment:.3f} s: {left}"
+    with Watching(stack, "watch") as watch:
+        watch.until("Watch enabled")
+        eventually(lambda: within("sh", "-c", "tr -d b < /src/file | wc -c; ls -A /src") == "0\nfile\n")

@@ -11,6 +11,7 @@ from orchestra.model.observed import Exited, Network, Running, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
 from orchestra.plan.done import is_down
+from orchestra.plan.networks import differs
 from orchestra.testing.simulation.simulation import Simulation, WallClock
 from orchestra.testing.simulation.troubles import PEACE, draw_troubles
 from orchestra.testing.simulation.virtual_time import run_in_virtual_time
@@ -129,6 +130,13 @@ class Schedule:
             assert has_failed or container.config_hash == spec.config_hash, f"{spec.name} is not what was asked for"
             assert has_failed or not container.drained_at, f"{spec.name} has given up its names"
             assert not container.stand_in, f"{spec.name} stands in for itself"
+            wanted = {endpoint.network: endpoint.config_hash for endpoint in spec.endpoints}
+            assert has_failed or container.endpoints == wanted, f"{spec.name} is not on its networks"
+        for network in self.desired.networks:
+            seen = self.world.observed.networks.get(network.name)
+            if seen is not None and ResourceId.network(network.name) not in plan.hopeless:
+                assert not differs(network, seen), f"{network.name} is not what was asked for"
+                assert not seen.loss, f"{network.name} was not repaired"
 
     def check_up(self) -> None:
         """Where programs behave, everything that does not end by itself runs; commands have begun once."""
