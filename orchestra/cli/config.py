@@ -37,7 +37,7 @@ def run(invocation: Invocation) -> int:
     warn_of_notes(invocation, result.warnings + (result.not_applied if values["quiet"] else ()))
     if values["quiet"]:
         return 0
-    if values["output"] and result.parts and os.path.isdir(values["output"]):
+    if result.parts:
         for name, content in result.parts.items():
             with open(os.path.join(values["output"], name), "wb", opener=_for_the_owner) as file:
                 file.write(content)
@@ -64,5 +64,6 @@ def _read_options(values: dict[str, Any]) -> ConfigOptions:
         format=values["format"],
         pinned=values["resolve_image_digests"],
         target=values["target"] or "",
+        as_files=bool(values["target"] and values["output"]) and os.path.isdir(values["output"]),
         left_out=tuple(name for option, name in PARTS.items() if values[option]),
     )

@@ -265,7 +265,13 @@ COMMANDS = (
             Option(
                 "lock_image_digests", ("--lock-image-digests",), FLAG, "Print an override file with the image digests"
             ),
-            Option("target", ("--to",), TEXT, "Translate it for a cluster engine", choices=("kubernetes", "swarm")),
+            Option(
+                "target",
+                ("--to",),
+                TEXT,
+                "Translate it for another engine",
+                choices=("kubernetes", "swarm", "quadlet", "systemd"),
+            ),
             Option("quiet", ("-q", "--quiet"), FLAG, "Only validate; print nothing"),
             Option("output", ("-o", "--output"), TEXT, "Write to a file instead of standard output", metavar="FILE"),
         ),

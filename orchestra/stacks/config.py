@@ -44,7 +44,7 @@ class ConfigOptions(Record):
 
     format: None for the table of variables, and YAML for the rest. pinned: add digests to images with tags.
     left_out: passes of the load to skip, by their names in ``orchestra.compose.request.Passes``.
-    target: the engine that WHOLE is translated for, empty for the Compose file itself.
+    target: what WHOLE is translated for, empty for the Compose file itself. as_files: a translation as several files.
     """
 
     services: tuple[str, ...] = ()
@@ -54,10 +54,11 @@ class ConfigOptions(Record):
     pinned: bool = False
     left_out: tuple[str, ...] = ()
     target: str = ""
+    as_files: bool = False
 
 
 class ConfigResult(Record):
-    """not_applied: attributes without an effect. parts: the same as several files, by name."""
+    """not_applied: attributes without an effect. parts: several files by name, where they were asked for."""
 
     text: str
     warnings: tuple[Diagnostic, ...] = ()
@@ -83,7 +84,7 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
     if options.target:
         if options.view is not View.WHOLE or options.pinned or options.left_out:
             raise UserError("--to cannot be combined with options that print something else")
-        return _translated(_request(context, options), options)
+        return _unit(context, options) if options.target == "systemd" else _translated(context, options)
     if options.pinned or options.view is View.LOCK:
         return _pinned(context, options)
     if options.left_out:
@@ -91,14 +92,28 @@ def config(context: Context, options: ConfigOptions) -> ConfigResult:
     return _remembered(context, options)
 
 
-def _translated(request: LoadRequest, options: ConfigOptions) -> ConfigResult:
+def _translated(context: Context, options: ConfigOptions) -> ConfigResult:
     from orchestra.translation.source import read
     from orchestra.translation.targets import target
 
-    engine, source = target(options.target), read(request)
+    engine, source = target(options.target), read(_request(context, options))
     result = engine.translate(source)
-    text = engine.render(result, _format(options))
-    return ConfigResult(text, (*source.warnings, *result.losses), parts=engine.files(result))
+    text = "" if options.as_files else engine.render(result, _format(options))
+    parts = engine.files(result) if options.as_files else {}
+    return ConfigResult(text, (*source.warnings, *result.losses), parts=parts)
+
+
+def _unit(context: Context, options: ConfigOptions) -> ConfigResult:
+    """The unit that ``enable`` would write."""
+    from orchestra.stacks.boot.enable import describe_unit
+    from orchestra.stacks.boot.unit import render, unit_name
+    from orchestra.stacks.containers import find_stack
+
+    if options.services:
+        raise UserError("--to systemd is for the whole stack", hint="name no services, or use --to quadlet")
+    stack, units = find_stack(context).stack, context.units
+    text = render(describe_unit(context, stack, units), units.target)
+    return ConfigResult(text, parts={unit_name(stack): text.encode()} if options.as_files else {})
 
 
 def _partial(request: LoadRequest, options: ConfigOptions) -> str:

@@ -26,10 +26,12 @@ class Target(Record):
 def target(name: str) -> Target:
     """By its name on the command line. Raises KeyError for another one."""
     from orchestra.translation.kubernetes.translate import translate as to_kubernetes
+    from orchestra.translation.quadlet.translate import translate as to_quadlet
     from orchestra.translation.swarm.translate import translate as to_swarm
 
     return {
         "kubernetes": Target(to_kubernetes, _manifest, _manifests),
+        "quadlet": Target(to_quadlet, _quadlets, _units),
         "swarm": Target(to_swarm, _stack_file, _stack_files),
     }[name]
 
@@ -56,3 +58,19 @@ def _stack_file(translation: Translation, format_: Literal["yaml", "json"]) -> s
 
 def _stack_files(translation: Translation) -> dict[str, bytes]:
     return {"stack.yaml": _stack_file(translation, "yaml").encode(), **translation.files}
+
+
+def _quadlets(translation: Translation, format_: Literal["yaml", "json"]) -> str:
+    """What ``podman quadlet install`` reads as one file that ends with ``.quadlets``."""
+    from orchestra.translation.quadlet.unit import render_unit
+
+    if format_ == "json":
+        return json.dumps([*translation.objects], indent=2) + "\n"
+    named = ((unit["name"].rpartition(".")[0], render_unit(unit)) for unit in translation.objects)
+    return "\n---\n".join(f"# FileName={name}\n{text}" for name, text in named)
+
+
+def _units(translation: Translation) -> dict[str, bytes]:
+    from orchestra.translation.quadlet.unit import render_unit
+
+    return {**{unit["name"]: render_unit(unit).encode() for unit in translation.objects}, **translation.files}

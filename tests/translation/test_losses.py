@@ -106,7 +106,31 @@ SWARM = {
     "configs.*.content": "the content is read by the load",
     "configs.*.environment": "the content is read by the load",
 }
-FULFILLED = {"kubernetes": KUBERNETES, "swarm": SWARM}
+QUADLET = {
+    "name": "may be the only one",
+    "version": "means nothing",
+    "services.*.profiles": "the chosen ones are those in the result",
+    "services.*.depends_on.*.required": "may be what it is by default",
+    "services.*.deploy.mode": "may be what it is by default",
+    "services.*.devices.[].target": "may be what it is by default",
+    "services.*.devices.[].permissions": "may be what it is by default",
+    "services.*.environment.*": "a variable without a value is not set",
+    "services.*.links": "may be the name of the service itself",
+    "services.*.mac_address": "may be that of the attachment",
+    "services.*.ports.[].mode": "both are a port of this machine",
+    "services.*.ports.[].protocol": "may be what it is by default",
+    "services.*.restart": "deploy may say it, and no is the default",
+    "services.*.scale": "may be what it is by default",
+    "services.*.configs.[].target": "may be the name of the config",
+    "services.*.secrets.[].target": "may be the name of the secret",
+    "networks.*.enable_ipv6": "may be what it is by default",
+    "networks.*.ipam.driver": "may be what it is by default",
+    "networks.*.name": "may be the one of its key",
+    "volumes.*.name": "may be the one of its key",
+    "secrets.*.name": "may be the one of its key",
+    "configs.*.name": "may be the one of its key",
+}
+FULFILLED = {"kubernetes": KUBERNETES, "swarm": SWARM, "quadlet": QUADLET}
 """What may be removed from a file without a change of the result, and why."""
 
 
