@@ -148,6 +148,10 @@ def _rm(invocation: Invocation) -> int:
 
 
 def _down(invocation: Invocation) -> int:
+    if invocation.values["driver"]:
+        from orchestra.cli.deploy import preview_down
+
+        return preview_down(invocation)
     from orchestra.cli.plan import print_text
     from orchestra.stacks.down import DownOptions, find_stack_for_down, images_to_remove
     from orchestra.stacks.plan import plan_down
@@ -172,6 +176,12 @@ def _push(invocation: Invocation) -> int:
     from orchestra.stacks.images.push import PushOptions, choose_images
 
     return _transfer("push", choose_images(invocation.context, invocation.options(PushOptions), _tell_skipped))
+
+
+def _deploy(invocation: Invocation) -> int:
+    from orchestra.cli.deploy import preview
+
+    return preview(invocation)
 
 
 def _build(invocation: Invocation) -> int:
@@ -318,6 +328,7 @@ PREVIEWS: dict[str, Callable[[Invocation], int]] = {
     "restart": _restart,
     "rm": _rm,
     "down": _down,
+    "deploy": _deploy,
     "build": _build,
     "pull": _pull,
     "push": _push,

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
+    if values["driver"]:
+        from orchestra.cli.deploy import show_logs
+
+        return show_logs(invocation)
     selection = read_selection(values, time.time())
     context = invocation.context
     logs = Logs(context, selection, partial(tell_what_there_is, invocation, context))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestra.cli.cluster_table import ELSEWHERE
 from orchestra.cli.image_table import IDS, NO_TRUNC, SERVICES
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
@@ -23,6 +24,7 @@ LOOK_COMMANDS = (
             Option("only_services", ("--services",), FLAG, "Show only service names"),
             Option("at", ("--at",), TEXT, "What there was at this time, or that long ago", metavar="TIME"),
             NO_TRUNC,
+            *ELSEWHERE,
         ),
         (SERVICES,),
     ),

@@ -34,6 +34,10 @@ MOUNT_WIDTH = 15
 
 
 def run(invocation: Invocation) -> int:
+    if invocation.values["driver"]:
+        from orchestra.cli.deploy import show_pods
+
+        return show_pods(invocation)
     context, values = invocation.context, invocation.values
     check_format(values["format"])
     if values["at"] is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from orchestra.cli.api_table import API
 from orchestra.cli.boot_table import BOOT_COMMANDS
 from orchestra.cli.build_table import BUILD, BUILD_COMMANDS, NO_BUILD, QUIET_BUILD
+from orchestra.cli.cluster_table import CLUSTER_COMMANDS, ELSEWHERE
 from orchestra.cli.image_table import IMAGE_COMMANDS, SERVICES
 from orchestra.cli.look_table import LOOK_COMMANDS
 from orchestra.cli.network_table import NETWORK_COMMANDS
@@ -156,11 +157,13 @@ COMMANDS = (
             ),
             TIMEOUT,
             REMOVE_ORPHANS,
+            *ELSEWHERE,
         ),
         (SERVICES,),
     ),
     *RUN_COMMANDS,
     *BOOT_COMMANDS,
+    *CLUSTER_COMMANDS,
     *LOOK_COMMANDS,
     Command(
         "logs",
@@ -175,6 +178,7 @@ COMMANDS = (
             REPLICA,
             _NO_COLOR,
             _NO_LOG_PREFIX,
+            *ELSEWHERE,
         ),
         (SERVICES,),
     ),

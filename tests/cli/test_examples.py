@@ -40,6 +40,8 @@ NOT_RUN = {
     "stats": "Ctrl-C",
     "ui": "a terminal",
     "ui shop": "a terminal",
+    "--dry-run deploy -n shop": "a cluster",
+    "deploy --context test -n shop": "a cluster",
     "test": "what is run with -k",
     "watch": "Ctrl-C",
     "watch --no-up web": "Ctrl-C",

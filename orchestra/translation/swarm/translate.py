@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestra.compose.render import escape
+from orchestra.record import replace
 from orchestra.translation.ledger import Given, Ledger
 from orchestra.translation.plain import full, plain
 from orchestra.translation.reading import links
@@ -26,7 +27,13 @@ _OVERLAY = "networks of a cluster are of the driver overlay"
 
 
 def translate(source: Source) -> Translation:
-    """One object, the stack file, and the files that it names."""
+    """One object, the stack file, and the files that it names. A ``$`` is doubled, since the command replaces it."""
+    made = translate_plain(source)
+    return replace(made, objects=tuple(map(escape, made.objects)))
+
+
+def translate_plain(source: Source) -> Translation:
+    """The same with each ``$`` as it is, for the API."""
     ledger = Ledger(source.place, REASONS)
     stack = Given(source.stack, (), ledger)
     given = {key: service for key, service in stack.entries("services").items() if service}
@@ -49,8 +56,7 @@ def translate(source: Source) -> Translation:
     stack.take("name")
     stack.take("version")
     files = {name: content for found in kinds.values() for name, content in found.files.items()}
-    escaped: Object = escape(document)
-    return Translation((escaped,), ledger.settle(source.stack), files)
+    return Translation((document,), ledger.settle(source.stack), files)
 
 
 def _volume(volume: Given) -> Object:

@@ -1,0 +1,37 @@
+"""``deploy``, and the options that other commands have for a stack in a cluster."""
+
+from __future__ import annotations
+
+from orchestra.cli.syntax import Command
+from orchestra.command_line.option import FLAG, NUMBER, TEXT, Option
+
+_DRIVERS = ("kubernetes", "swarm")
+_HOST = Option("host", ("--host",), TEXT, "Manager of the swarm (default: DOCKER_HOST)", metavar="URL")
+_CONTEXT = Option("cluster_context", ("--context",), TEXT, "Context of the kubeconfig to use", metavar="NAME")
+_NAMESPACE_HELP = "Namespace (default: that of the context)"
+
+ELSEWHERE = (
+    Option("driver", ("--driver",), TEXT, "Look in a cluster instead", choices=_DRIVERS),
+    _CONTEXT,
+    Option("namespace", ("--namespace",), TEXT, _NAMESPACE_HELP, metavar="NAME"),
+    _HOST,
+)
+"""For commands that look at what runs."""
+
+CLUSTER_COMMANDS = (
+    Command(
+        "deploy",
+        "deploy",
+        "Make a cluster run the stack",
+        (
+            Option("driver", ("--driver",), TEXT, "Kind of the cluster", "kubernetes", choices=_DRIVERS),
+            _CONTEXT,
+            Option("namespace", ("-n", "--namespace"), TEXT, _NAMESPACE_HELP, metavar="NAME"),
+            _HOST,
+            Option("no_wait", ("--no-wait",), FLAG, "Do not wait until everything is ready"),
+            Option("wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait", 600, metavar="SECONDS"),
+            Option("no_rollback", ("--no-rollback",), FLAG, "Keep what was changed when it fails"),
+            Option("force_conflicts", ("--force-conflicts",), FLAG, "Take over fields that others manage"),
+        ),
+    ),
+)

@@ -1,0 +1,278 @@
+"""Makes the objects of a stack what its file says: in order, waiting for what they need, and back if that fails."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from orchestra.cluster.api import FIELD_MANAGER
+from orchestra.cluster.http import Refused
+from orchestra.cluster.kinds import CLAIM, MANAGER, STACK, WORKLOADS, Key, Object, is_of, key_of
+from orchestra.cluster.ownership import applied, comparable
+from orchestra.cluster.rollout import awaits, rollout, troubles
+from orchestra.errors import FatalError, OrchestraError, UserError
+from orchestra.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from orchestra.cluster.api import Api
+    from orchestra.cluster.rollout import Rollout
+
+_PAUSE = 1.0
+_INVALID = 422
+
+
+class Effect(StrEnum):
+    CREATED = "created"
+    CHANGED = "changed"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    REMOVED = "removed"
+
+
+class Change(Record):
+    """before, after: the object, None where it does not exist."""
+
+    key: Key
+    effect: Effect
+    before: Object | None = None
+    after: Object | None = None
+
+
+class Terms(Record):
+    """force: take over fields that others manage. dry: ask what would change, and change nothing. wait: until all pods
+    are available and jobs have completed, for so many seconds. roll_back: after a failure.
+    """
+
+    force: bool = False
+    dry: bool = False
+    wait: bool = True
+    seconds: float = 600.0
+    roll_back: bool = True
+
+
+class Deployment:
+    """One pass. tell: hears what happens, of which object. clock: seconds; pause: waits so many."""
+
+    def __init__(
+        self,
+        api: Api,
+        stack: str,
+        terms: Terms,
+        tell: Callable[[str, str], object],
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._api = api
+        self._stack = stack
+        self._terms = terms
+        self._tell = tell
+        self._clock = clock
+        self._pause = pause
+        self._told: dict[str, str] = {}
+        self._changes: list[Change] = []
+
+    def run(self, objects: Sequence[Object]) -> tuple[Change, ...]:
+        """All changes, those that change nothing too. objects: in the order in which they are to be made.
+
+        Raises FatalError and TemporaryError after what was changed is as it was before.
+        """
+        exists = self._api.has_namespace()
+        if not exists and self._terms.dry:
+            return tuple(Change(key_of(item), Effect.CREATED, after=item) for item in objects)
+        if not exists:
+            self._api.make_namespace()
+            self._tell(f"namespace/{self._api.namespace}", "created")
+        before = self._api.of_stack(self._stack)
+        self._check_owners(objects, before)
+        deadline = self._clock() + self._terms.seconds
+        try:
+            self._apply_all(objects, before, deadline)
+        except (OrchestraError, KeyboardInterrupt) as failure:
+            if self._terms.roll_back and not self._terms.dry:
+                self._roll_back(failure)
+            raise
+        self._prune(objects, before)
+        return tuple(self._changes)
+
+    def _check_owners(self, objects: Sequence[Object], before: Mapping[Key, Object]) -> None:
+        """What exists must be of this stack."""
+        for key in (key_of(item) for item in objects):
+            found = None if key in before else self._api.find(key)
+            if found is not None and not is_of(found, self._stack):
+                labels = found["metadata"].get("labels") or {}
+                owner = f"stack {labels[STACK]}" if labels.get(STACK) else labels.get(MANAGER) or "another program"
+                raise UserError(
+                    f"{key} exists in namespace {self._api.namespace} and is of {owner}",
+                    hint="deploy to a namespace of the stack's own with --namespace",
+                )
+
+    def _apply_all(self, objects: Sequence[Object], before: Mapping[Key, Object], deadline: float) -> None:
+        settings = [item for item in objects if item["kind"] not in WORKLOADS]
+        pending = [item for item in objects if item["kind"] in WORKLOADS]
+        for item in settings:
+            self._apply(item, before.get(key_of(item)))
+        names = {item["metadata"]["name"] for item in pending}
+        ours: list[Key] = []
+        while True:
+            seen = self._look(ours) if not self._terms.dry else {}
+            ready = [
+                item
+                for item in pending
+                if self._terms.dry or not self._terms.wait or not [name for name in awaits(item, seen) if name in names]
+            ]
+            for item in ready:
+                self._apply(item, before.get(key_of(item)))
+                pending.remove(item)
+                ours.append(key_of(item))
+            if ready:
+                continue
+            unready = [name for name, (_key, state) in seen.items() if not state.done]
+            if self._terms.dry or not self._terms.wait or not (pending or unready):
+                return
+            if not pending or unready:
+                self._wait_on(unready, deadline)
+            else:
+                raise UserError(f"{pending[0]['metadata']['name']} waits for what waits for it")
+
+    def _look(self, keys: Sequence[Key]) -> dict[str, tuple[Key, Rollout]]:
+        """How far the workloads are. Raises FatalError if one has failed."""
+        found = {}
+        kinds = tuple(dict.fromkeys(key.kind for key in keys))
+        live = self._api.of_stack(self._stack, kinds)
+        for key in keys:
+            if key not in live:
+                raise FatalError(f"{key} was removed while it was deployed")
+            state = rollout(live[key])
+            self._say(str(key), "ready" if state.done else state.failed or state.text)
+            if state.failed and not state.done:
+                raise FatalError(f"{key}: {state.failed}", hint=self._reason(key))
+            found[key.name] = (key, state)
+        return found
+
+    def _wait_on(self, unready: Sequence[str], deadline: float) -> None:
+        for pod in self._api.pods(self._stack):
+            for text in troubles(pod):
+                self._say(f"pod/{pod['metadata']['name']}", text)
+        if self._clock() >= deadline:
+            name = unready[0]
+            raise FatalError(
+                f"{', '.join(unready)} not ready after {self._terms.seconds:g} seconds",
+                hint=self._reason(Key("", name)) or "give it longer with --wait-timeout",
+            )
+        self._pause(_PAUSE)
+
+    def _reason(self, key: Key) -> str:
+        """The newest thing that the cluster says is wrong with pods of a workload."""
+        said = [
+            text
+            for subject, text in self._told.items()
+            if subject.startswith(f"pod/{key.name}-") and "avail" not in text
+        ]
+        return said[-1] if said else self._last_event(key)
+
+    def _last_event(self, key: Key) -> str:
+        events = [
+            event
+            for event in self._api.warnings()
+            if (name := (event.get("involvedObject") or {}).get("name", "")) == key.name
+            or name.startswith(f"{key.name}-")
+        ]
+        events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+        return f"{events[-1].get('reason')}: {events[-1].get('message')}" if events else ""
+
+    def _apply(self, item: Object, before: Object | None) -> None:
+        key, dry = key_of(item), self._terms.dry
+        effect = Effect.CREATED if before is None else Effect.CHANGED
+        try:
+            if key.kind == "Job" and before is not None and rollout(before).failed:
+                effect = Effect.REPLACED  # so that it runs once more
+            else:
+                after = self._api.apply(item, force=self._terms.force, dry=dry)
+        except Refused as refused:
+            if refused.status != _INVALID or key.kind != "Job" or before is None:
+                raise _explained(refused, key) from refused
+            effect = Effect.REPLACED  # what a job runs cannot be changed
+        if effect is Effect.REPLACED:
+            after = item if dry else self._replace(item)
+        if before is not None and effect is Effect.CHANGED and comparable(before) == comparable(after):
+            effect = Effect.UNCHANGED
+        self._changes.append(Change(key, effect, before, after))
+        if effect is not Effect.UNCHANGED and not dry:
+            self._tell(str(key), effect)
+
+    def _replace(self, item: Object) -> Object:
+        key = key_of(item)
+        self._api.delete(key)
+        wait_until_gone(self._api, self._stack, [key], self._clock, self._pause)
+        return self._api.apply(item, force=self._terms.force)
+
+    def _prune(self, objects: Sequence[Object], before: Mapping[Key, Object]) -> None:
+        """Remove what has left the file. Claims stay: they hold data."""
+        wanted = {key_of(item) for item in objects}
+        for key in reversed([*before]):
+            if key in wanted or key.kind == CLAIM or before[key]["metadata"].get("ownerReferences"):
+                continue
+            if not self._terms.dry:
+                self._api.delete(key)
+                self._tell(str(key), Effect.REMOVED)
+            self._changes.append(Change(key, Effect.REMOVED, before[key]))
+
+    def _roll_back(self, failure: BaseException) -> None:
+        self._tell(self._stack, f"rolling back: {str(failure) or 'interrupted'}")
+        for change in reversed(self._changes):
+            try:
+                self._undo(change)
+            except OrchestraError as error:
+                self._tell(str(change.key), f"is not rolled back: {error}")
+
+    def _undo(self, change: Change) -> None:
+        if change.effect is Effect.UNCHANGED:
+            return
+        if change.before is None:
+            if change.key.kind != CLAIM:
+                self._api.delete(change.key)
+                self._tell(str(change.key), Effect.REMOVED)
+            return
+        ours = applied(change.before, FIELD_MANAGER)
+        if ours is None:
+            self._tell(str(change.key), "is not rolled back: another program made it")
+            return
+        if change.effect is Effect.REPLACED:
+            self._replace(ours)
+        else:
+            self._api.apply(ours, force=True)
+        self._tell(str(change.key), "rolled back")
+
+    def _say(self, subject: str, text: str) -> None:
+        """Once, until it changes."""
+        if self._told.get(subject) != text:
+            self._told[subject] = text
+            self._tell(subject, text)
+
+
+def wait_until_gone(
+    api: Api,
+    stack: str,
+    keys: Sequence[Key],
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], object] = time.sleep,
+    seconds: float = 300.0,
+) -> None:
+    """Raises FatalError if the objects are still there after that time."""
+    deadline = clock() + seconds
+    kinds = tuple(dict.fromkeys(key.kind for key in keys))
+    while left := [str(key) for key in api.of_stack(stack, kinds) if key in set(keys)]:
+        if clock() >= deadline:
+            raise FatalError(f"{', '.join(left)} still there after {seconds:g} seconds", hint="look for finalizers")
+        pause(_PAUSE)
+
+
+def _explained(refused: Refused, key: Key) -> Refused:
+    fields = [f"{cause.get('field')}: {cause.get('message')}" for cause in refused.causes]
+    refused.args = (f"{key}: {'; '.join(fields) if fields else refused}",)
+    if refused.status == 409:
+        refused.hint = "another program manages the field: leave it out of the file, or use --force-conflicts"
+    return refused

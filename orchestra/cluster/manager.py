@@ -1,0 +1,136 @@
+"""Requests to a manager of a Swarm, over its socket: https://docs.docker.com/reference/api/engine/version/v1.41/."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from orchestra.errors import EnvironmentLack, FatalError, TemporaryError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+VERSION = "v1.41"
+"""Of Docker 20.10, which newer ones answer too."""
+DEFAULT = "unix:///var/run/docker.sock"
+_ATTEMPTS = 5
+_PASSING = frozenset({500, 502, 503, 504})
+
+
+class Denied(FatalError):
+    """An answer that is not a success."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Manager:
+    """host: ``unix://PATH`` or ``tcp://HOST:PORT``. environment: where TLS is said, as for Docker's own client."""
+
+    def __init__(
+        self, host: str, environment: Mapping[str, str], pause: Callable[[float], object] = time.sleep
+    ) -> None:
+        kind, _, rest = host.partition("://")
+        if kind not in ("unix", "tcp") or not rest:
+            raise UserError(f"{host!r} is not the address of an engine", hint="write unix:///PATH or tcp://HOST:PORT")
+        self.host = host
+        self._pause = pause
+        trust = _trust(environment) if kind == "tcp" else None
+        self._base = "http://manager" if kind == "unix" else f"{'https' if trust else 'http'}://{rest}"
+        transport = httpx2.HTTPTransport(uds=rest) if kind == "unix" else httpx2.HTTPTransport(verify=trust or True)
+        self._client = httpx2.Client(
+            transport=transport, timeout=httpx2.Timeout(30.0, read=60.0), headers={"User-Agent": "orchestra"}
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(self, path: str, **query: object) -> Any:
+        """Values of a query that are mappings are written as JSON."""
+        return self._request("GET", path, query, None)
+
+    def post(self, path: str, body: object, **query: object) -> Any:
+        return self._request("POST", path, query, body)
+
+    def delete(self, path: str) -> bool:
+        """Whether it is gone; not while others use it."""
+        try:
+            self._request("DELETE", path, {}, None)
+        except Denied as denied:
+            if denied.status in (400, 403, 409):
+                return False
+            if denied.status != 404:
+                raise
+        return True
+
+    @contextlib.contextmanager
+    def stream(self, path: str, **query: object) -> Iterator[Iterator[bytes]]:
+        """The body as it comes. Raises TemporaryError if it breaks off."""
+        request = self._client.build_request("GET", f"{self._base}/{VERSION}{path}", params=_written(query))
+        with contextlib.closing(self._client.send(request, stream=True)) as response:
+            if not response.is_success:
+                raise Denied(response.status_code, _message(response.read()))
+            yield self._chunks(response)
+
+    def _chunks(self, response: httpx2.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except httpx2.TransportError as error:
+            raise TemporaryError(f"the log broke off: {error}") from error
+
+    def _request(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                response = self._client.request(
+                    method,
+                    f"{self._base}/{VERSION}{path}",
+                    params=_written(query),
+                    json=body if body is not None else None,
+                )
+            except httpx2.TransportError as error:
+                # What was made may have been made: only what changes nothing is asked twice.
+                if method != "GET" or attempt == _ATTEMPTS:
+                    raise EnvironmentLack(f"{self.host} does not answer: {error}", hint="set DOCKER_HOST") from error
+            else:
+                if response.is_success:
+                    return response.json() if response.content else None
+                denied = Denied(response.status_code, f"{path}: {_message(response.content)}")
+                if response.status_code not in _PASSING or attempt == _ATTEMPTS or not _is_passing(method, denied):
+                    raise denied
+            self._pause(0.25 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _is_passing(method: str, denied: Denied) -> bool:
+    """A change is made once, unless the swarm says that it has no leader, and so made nothing."""
+    return method == "GET" or "leader" in str(denied)
+
+
+def _written(query: Mapping[str, object]) -> dict[str, str]:
+    return {key: json.dumps(value) if isinstance(value, dict) else str(value) for key, value in query.items()}
+
+
+def _message(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return content[:200].decode(errors="replace").strip()
+
+
+def _trust(environment: Mapping[str, str]) -> ssl.SSLContext | None:
+    """https://docs.docker.com/engine/security/protect-access/"""
+    directory = environment.get("DOCKER_CERT_PATH")
+    if not environment.get("DOCKER_TLS_VERIFY") or not directory:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=f"{directory}/ca.pem")
+        context.load_cert_chain(f"{directory}/cert.pem", f"{directory}/key.pem")
+    except (OSError, ssl.SSLError) as error:
+        raise UserError(f"the certificates in {directory} cannot be used: {error}") from error
+    return context

@@ -1,0 +1,100 @@
+"""``orchestra deploy``, and ``ps``, ``logs`` and ``down`` with ``--driver kubernetes``, on a cluster in memory."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestra.cli.start import start
+from tests.cluster.server import Server, serving
+
+TEXT = """
+services:
+  web: {image: "registry.example/web:1", ports: ["80:8000"], ulimits: {nofile: 9}}
+"""
+POD = "/api/v1/namespaces/shop/pods/web-1"
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+@pytest.fixture
+def orchestra(server, tmp_path, monkeypatch, capsys):
+    """Runs a command line in a directory called ``shop``: exit code, standard output, standard error."""
+    directory = tmp_path / "shop"
+    directory.mkdir()
+    (directory / "compose.yaml").write_text(TEXT)
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("ORCHESTRA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = start(argv)
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    with serving(server) as url:
+        cluster = {"name": "c", "cluster": {"server": url}}
+        chosen = {"name": "test", "context": {"cluster": "c", "namespace": "shop"}}
+        config = {"current-context": "test", "clusters": [cluster], "contexts": [chosen]}
+        (tmp_path / "config").write_text(json.dumps(config))
+        yield run
+
+
+def add_pod(server):
+    labels = {"app.kubernetes.io/part-of": "shop", "app.kubernetes.io/managed-by": "orchestra"}
+    status = {"phase": "Running", "containerStatuses": [{"ready": True, "restartCount": 2}]}
+    metadata = {"name": "web-1", "labels": {**labels, "app.kubernetes.io/name": "web"}}
+    spec = {"containers": [{"name": "web"}], "nodeName": "node-1"}
+    server.objects[POD] = {"kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
+    server.logs["web-1"] = [b"2030-01-01T00:00:01Z hello\n"]
+
+
+def test_a_stack_is_deployed_looked_at_and_taken_down(orchestra, server):
+    code, out, err = orchestra("--dry-run", "deploy")
+    assert (code, list(server.objects)) == (0, ["/api/v1/namespaces/default"])
+    assert "deployment/web created" in out
+    assert "objects would change" in err
+    code, out, err = orchestra("deploy")
+    assert (code, out) == (0, "")
+    assert "services.web.ulimits" in err
+    assert "deployment/web created\n" in err
+    assert "deployment/web ready\n" in err
+    assert "0 of 5 objects changed" in orchestra("deploy")[2]
+    add_pod(server)
+    code, out, err = orchestra("ps", "--driver", "kubernetes")
+    assert out.splitlines()[1].split() == ["web-1", "web", "Running", "1/1", "2", "node-1"]
+    assert orchestra("ps", "-q", "--driver", "kubernetes")[1] == "web-1\n"
+    assert orchestra("logs", "--driver", "kubernetes")[1] == "web-1 | hello\n"
+    assert orchestra("logs", "-t", "-f", "--no-log-prefix", "--driver=kubernetes")[1] == "2030-01-01T00:00:01Z hello\n"
+    del server.objects[POD]
+    code, out, err = orchestra("--dry-run", "down", "--driver", "kubernetes")
+    assert out.startswith("deployment/web removed\n")
+    assert "5 objects removed" in orchestra("down", "--driver", "kubernetes")[2]
+    assert [path for path in server.objects if path.count("/") > 4] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "text"),
+    [
+        ("{build: .}", "has no name in a registry"),
+        ("{image: 'rootfs:BUSYBOX'}", "is an image of this machine"),
+    ],
+)
+def test_an_image_of_this_machine_is_an_error_at_its_place(orchestra, server, tmp_path, service, text):
+    (tmp_path / "shop" / "compose.yaml").write_text(f"services:\n  web: {service}\n")
+    code, _out, err = orchestra("deploy")
+    assert code == 15
+    assert "compose.yaml:2:" in err
+    assert text in err
+    assert server.seen == []
+
+
+def test_a_context_that_does_not_exist(orchestra):
+    code, _out, err = orchestra("deploy", "--context", "other")
+    assert code == 1
+    assert "the kubeconfig has no context 'other'" in err
+    assert "it has test" in err

@@ -1,0 +1,207 @@
+"""A stack in a Swarm: what is made, in which order, and what happens when that fails."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from orchestra.cluster.deploy import Terms
+from orchestra.cluster.manager import Manager
+from orchestra.cluster.swarm import SwarmDeployment, of_stack, take_away
+from orchestra.cluster.tasks import tasks
+from orchestra.compose import LoadRequest
+from orchestra.errors import EnvironmentLack, FatalError, UserError
+from orchestra.translation.source import read
+from orchestra.translation.swarm.specs import specs
+from orchestra.translation.swarm.translate import translate_plain
+from tests.cluster.engine import Engine, listening, running
+
+SHOP = """
+services:
+  web:
+    image: web:%s
+    command: [serve, "$$HOME"]
+    ports: ["80:8000"]
+    secrets: [password]
+    depends_on: {db: {condition: service_healthy}, migrate: {condition: service_completed_successfully}}
+    healthcheck: {test: check, interval: 5s}
+    deploy:
+      replicas: %s
+      resources: {limits: {cpus: "0.5", memory: 64m}}
+      update_config: {order: start-first, delay: 1s}
+  migrate: {image: "web:%s", restart: on-failure}
+  db: {image: db, volumes: [data:/data]}
+volumes: {data: }
+secrets: {password: {environment: PASSWORD}}
+"""
+
+
+@pytest.fixture
+def engine():
+    return Engine()
+
+
+@pytest.fixture
+def manager(engine, tmp_path, clock):
+    with listening(engine, str(tmp_path / "engine.sock")) as address:
+        manager = Manager(address, {}, clock.pause)
+        yield manager
+        manager.close()
+
+
+@pytest.fixture
+def shop(tmp_path):
+    def shop(version="1", replicas=2, password="one", text=SHOP):
+        (tmp_path / "compose.yaml").write_text(text % (version, replicas, version) if "%s" in text else text)
+        environment = {"PASSWORD": password}
+        request = LoadRequest(
+            environment=environment, working_directory=str(tmp_path), files=("compose.yaml",), project_name="stack"
+        )
+        source = read(request)
+        translation = translate_plain(source)
+        made = specs(translation.objects[0], "stack", translation.files)
+        needs = {
+            f"stack_{key}": {f"stack_{name}": needed.condition for name, needed in (service.depends_on or {}).items()}
+            for key, service in source.stack.services.items()
+        }
+        return {kind: getattr(made, kind) for kind in made._fields}, needs
+
+    return shop
+
+
+@pytest.fixture
+def deploy(manager, clock):
+    def deploy(stack, **terms):
+        def tell(subject, text):
+            deploy.told.append(f"{subject} {text}")
+
+        return SwarmDeployment(manager, "stack", Terms(**terms), tell, clock, clock.pause).run(*stack)
+
+    deploy.told = []
+    return deploy
+
+
+def effects(changes):
+    return {str(change.key): str(change.effect) for change in changes if change.effect != "unchanged"}
+
+
+def made(engine):
+    return [line.split("/")[1] for line in engine.seen if line.endswith("/create")]
+
+
+def test_services_are_as_the_file_says(engine, shop, deploy):
+    deploy(shop())
+    spec = engine.items["services"]["stack_web"]["Spec"]
+    task = spec["TaskTemplate"]
+    assert spec["Mode"] == {"Replicated": {"Replicas": 2}}
+    assert spec["UpdateConfig"] == {"Delay": 10**9, "Order": "start-first"}
+    assert spec["EndpointSpec"]["Ports"] == [
+        {"Protocol": "tcp", "TargetPort": 8000, "PublishedPort": 80, "PublishMode": "ingress"}
+    ]
+    assert task["Resources"]["Limits"] == {"NanoCPUs": 500_000_000, "MemoryBytes": 64 << 20}
+    assert task["Networks"] == [{"Target": "stack_default", "Aliases": ["web"]}]
+    container = task["ContainerSpec"]
+    assert container["Args"] == ["serve", "$HOME"]
+    assert container["Healthcheck"] == {"Test": ["CMD-SHELL", "check"], "Interval": 5 * 10**9}
+    (secret,) = container["Secrets"]
+    kept = engine.items["secrets"][secret["SecretName"]]
+    assert (secret["SecretID"], secret["File"]["Name"]) == (kept["ID"], "password")
+    assert base64.b64decode(kept["Spec"]["Data"]) == b"one"
+
+
+def test_what_is_waited_for_comes_first(engine, shop, deploy):
+    deploy(shop())
+    assert made(engine)[:2] == ["networks", "secrets"]
+    created = [line.split()[0] for line in deploy.told if line.startswith("service/") and line.endswith(" created")]
+    assert created[-1] == "service/stack_web"
+    assert deploy.told.index("service/stack_migrate ready") < deploy.told.index("service/stack_web created")
+
+
+def test_a_second_deploy_changes_nothing(engine, shop, deploy):
+    deploy(shop())
+    engine.seen.clear()
+    assert effects(deploy(shop())) == {}
+    assert [line for line in engine.seen if not line.startswith("GET")] == []
+
+
+def test_scaling_replaces_no_task(engine, shop, deploy):
+    deploy(shop())
+    before = engine.items["services"]["stack_web"]["Spec"]["TaskTemplate"]
+    assert effects(deploy(shop(replicas=5))) == {"service/stack_web": "changed"}
+    assert engine.items["services"]["stack_web"]["Spec"]["TaskTemplate"] == before
+
+
+def test_a_dry_run_changes_nothing(engine, shop, deploy):
+    assert set(effects(deploy(shop(), dry=True)).values()) == {"created"}
+    assert engine.items["services"] == {}
+
+
+def test_a_new_content_replaces_its_object_after_those_that_use_it(engine, shop, deploy):
+    deploy(shop())
+    (old,) = engine.items["secrets"]
+    assert set(effects(deploy(shop(password="two"))).values()) == {"created", "changed", "removed"}
+    assert old not in engine.items["secrets"]
+
+
+def test_an_update_that_the_swarm_stops_takes_all_back(engine, shop, deploy):
+    deploy(shop())
+    before = engine.items["services"]["stack_web"]["Spec"]
+    engine.states = lambda spec: ["rejected"] if "web:2" in str(spec) and "stack_web" in str(spec) else running(spec)
+    engine.update = lambda spec: {"State": "paused", "Message": "update paused"} if "web:2" in str(spec) else {}
+    with pytest.raises(FatalError, match=r"stack_(web|migrate): update paused"):
+        deploy(shop("2", password="two"))
+    assert engine.items["services"]["stack_web"]["Spec"] == before
+    assert len(engine.items["secrets"]) == 1
+
+
+def test_patience_ends_with_what_is_wrong(engine, shop, deploy):
+    engine.states = lambda spec: ["rejected"] if spec["Name"] == "stack_db" else running(spec)
+    with pytest.raises(FatalError, match="stack_db not ready after 5 seconds") as caught:
+        deploy(shop(), seconds=5)
+    assert caught.value.hint == "no such image"
+    assert engine.items == {"services": {}, "networks": {}, "configs": {}, "secrets": {}}
+
+
+def test_a_network_in_use_is_removed_when_its_tasks_have_ended(engine, shop, deploy, manager, clock):
+    deploy(shop())
+    engine.faults.append(("DELETE /networks", 403, "network is in use"))
+    take_away(manager, of_stack(manager, "stack"), lambda *_: None, clock, clock.pause)
+    assert engine.items == {"services": {}, "networks": {}, "configs": {}, "secrets": {}}
+    assert len(clock.waits) == 1
+
+
+def test_a_swarm_that_chooses_a_leader_is_asked_again(engine, shop, deploy, clock):
+    engine.faults.append(("POST /services/create", 500, "rpc error: the swarm does not have a leader"))
+    deploy(shop())
+    assert len(engine.items["services"]) == 3
+
+
+def test_another_failure_of_a_change_is_not_tried_again(engine, shop, deploy):
+    engine.faults.append(("POST /services/create", 500, "no space left"))
+    with pytest.raises(FatalError, match="no space left"):
+        deploy(shop())
+
+
+def test_an_engine_without_a_swarm(engine, shop, deploy):
+    engine.manages = False
+    with pytest.raises(UserError, match="does not manage a swarm"):
+        deploy(shop())
+
+
+def test_an_engine_that_is_not_there(tmp_path):
+    manager = Manager(f"unix://{tmp_path}/none.sock", {}, lambda _: None)
+    with pytest.raises(EnvironmentLack, match="does not answer"):
+        manager.get("/info")
+    manager.close()
+    with pytest.raises(UserError, match="not the address"):
+        Manager("ssh://host", {})
+
+
+def test_tasks_are_listed(shop, deploy, manager):
+    deploy(shop())
+    found = tasks(manager, "stack", ("web",))
+    assert [(task.name, task.status, task.node) for task in found] == [
+        ("stack_web.1", "running", "node-1"),
+        ("stack_web.2", "running", "node-1"),
+    ]
