@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ class Manager:
         if kind not in ("unix", "tcp") or not rest:
             raise UserError(f"{host!r} is not the address of an engine", hint="write unix:///PATH or tcp://HOST:PORT")
         self.host = host
+        self._socket = rest if kind == "unix" else ""
         self._pause = pause
         trust = _trust(environment) if kind == "tcp" else None
         self._base = "http://manager" if kind == "unix" else f"{'https' if trust else 'http'}://{rest}"
@@ -85,6 +87,9 @@ class Manager:
             raise TemporaryError(f"the log broke off: {error}") from error
 
     def _request(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:
+        if self._socket and not os.path.exists(self._socket):
+            hint = "set DOCKER_HOST, or name a manager with --host"
+            raise EnvironmentLack(f"there is no engine here: {self._socket} does not exist", hint=hint)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 response = self._client.request(

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from orchestra.cluster.deploy import Terms
+from orchestra.cluster.difference import difference
 from orchestra.cluster.manager import Manager
 from orchestra.cluster.swarm import SwarmDeployment, of_stack, take_away
 from orchestra.cluster.tasks import tasks
@@ -137,6 +138,18 @@ def test_a_dry_run_changes_nothing(engine, shop, deploy):
     assert engine.items["services"] == {}
 
 
+def test_a_dry_run_shows_a_diff_without_secrets(shop, deploy):
+    shown = "".join(map(difference, deploy(shop(), dry=True)))
+    assert "+Name: stack_web\n" in shown
+    assert "b25l" not in shown
+    deploy(shop())
+    (web,) = [change for change in deploy(shop(replicas=5), dry=True) if change.effect == "changed"]
+    assert [line for line in difference(web).splitlines() if "Replicas" in line] == [
+        "-    Replicas: 2",
+        "+    Replicas: 5",
+    ]
+
+
 def test_a_new_content_replaces_its_object_after_those_that_use_it(engine, shop, deploy):
     deploy(shop())
     (old,) = engine.items["secrets"]
@@ -191,7 +204,7 @@ def test_an_engine_without_a_swarm(engine, shop, deploy):
 
 def test_an_engine_that_is_not_there(tmp_path):
     manager = Manager(f"unix://{tmp_path}/none.sock", {}, lambda _: None)
-    with pytest.raises(EnvironmentLack, match="does not answer"):
+    with pytest.raises(EnvironmentLack, match="no engine here"):
         manager.get("/info")
     manager.close()
     with pytest.raises(UserError, match="not the address"):
