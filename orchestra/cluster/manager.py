@@ -29,6 +29,8 @@ class Denied(FatalError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+        # Of a network that is being removed the engine says it with another status.
+        self.is_absence = status == 404 or message.endswith("not found")
 
 
 class Manager:
@@ -57,6 +59,15 @@ class Manager:
         """Values of a query that are mappings are written as JSON."""
         return self._request("GET", path, query, None)
 
+    def exists(self, path: str) -> bool:
+        try:
+            self._request("GET", path, {}, None)
+        except Denied as denied:
+            if not denied.is_absence:
+                raise
+            return False
+        return True
+
     def post(self, path: str, body: object, **query: object) -> Any:
         return self._request("POST", path, query, body)
 
@@ -65,10 +76,11 @@ class Manager:
         try:
             self._request("DELETE", path, {}, None)
         except Denied as denied:
+            if denied.is_absence:
+                return True
             if denied.status in (400, 403, 409):
                 return False
-            if denied.status != 404:
-                raise
+            raise
         return True
 
     @contextlib.contextmanager

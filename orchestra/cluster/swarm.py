@@ -148,9 +148,7 @@ class SwarmDeployment:
                 self._manager.post("/services/create", body)
             else:
                 version = before["Version"]["Index"]
-                answer = self._manager.post(
-                    f"/services/{before['ID']}/update", body, version=version, registryAuthFrom="previous-spec"
-                )
+                answer = self._manager.post(f"/services/{before['ID']}/update", body, version=version)
                 for warning in (answer or {}).get("Warnings") or ():
                     self._tell(f"service/{name}", warning)
             self._tell(f"service/{name}", effect)
@@ -226,7 +224,9 @@ def take_away(
     while left:
         kept = []
         for kind, name, identity in left:
-            if manager.delete(f"/{kind}/{identity}"):
+            path = f"/{kind}/{identity}"
+            # A network is there until each node has taken it down: until then another cannot have its name.
+            if manager.delete(path) and not (kind == "networks" and manager.exists(path)):
                 tell(str(_key(kind, name)), Effect.REMOVED)
             else:
                 kept.append((kind, name, identity))

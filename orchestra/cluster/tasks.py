@@ -39,6 +39,7 @@ def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) 
     states = [(task.get("Status") or {}).get("State", "") for task in current]
     wanted = _wanted(service, current)
     running, complete = states.count("running"), states.count("complete")
+    others = sorted({state for state in states if state not in ("running", "complete")})
     update = service.get("UpdateStatus") or {}
     failed = str(update.get("Message") or "its update was stopped") if update.get("State") in _STOPPED else ""
     broken = [task for task in current if (task.get("Status") or {}).get("State") in _BROKEN]
@@ -55,7 +56,7 @@ def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) 
         completed=complete >= wanted,
         failed="" if done else failed,
         trouble=trouble,
-        text=f"{running + complete} of {wanted} tasks running",
+        text=f"{running + complete} of {wanted} tasks running" + (f" ({', '.join(others)})" if others else ""),
     )
 
 

@@ -123,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ("POST", "services", word, "update"):
                 service = engine.find("services", word)
                 assert service is not None
+                assert query.keys() == {"version"}  # a first update has no previous specification to take from
                 engine.replace(service, body, int(query["version"]))
                 self._answer(200, {"Warnings": None})
             case ("GET", kind, word):
