@@ -34,6 +34,7 @@ class Sampler:
     ) -> None:
         self.measures = True
         self.pauses = False
+        self._told = ""
         self._lookout, self._show, self._fail = lookout, show, fail
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -46,16 +47,27 @@ class Sampler:
         while True:
             measures, began = self.measures, time.monotonic()
             if not self.pauses:
-                try:
-                    self._show(self._lookout.look(measure=measures), measures)
-                except (OrchestraError, OSError) as error:
-                    self._fail(error)
+                self._look(measures)
             least = SHARE * (time.monotonic() - began)
             wait = None if self.pauses else max(least, MEASURED if measures else IDLE)
-            if stop in first_readable([stop, self._reader], wait) or readable(stop, TOGETHER):
+            if stop in first_readable([stop, self._reader], wait) or readable(
+                stop, max(TOGETHER, min(least, MEASURED))
+            ):
                 return
             with suppress(BlockingIOError):
                 os.read(self._reader, 4096)
+
+    def _look(self, measures: bool) -> None:
+        """An error is told once, not each second."""
+        try:
+            overview = self._lookout.look(measure=measures)
+        except (OrchestraError, OSError) as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self._fail(error)
+        else:
+            self._told = ""
+            self._show(overview, measures)
 
     def close(self) -> None:
         """After its thread has ended."""

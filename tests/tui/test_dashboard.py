@@ -383,3 +383,27 @@ def test_events_are_listed_as_they_come(context, shop):
             assert "late" not in screen.text
 
     drive(scenario)
+
+
+def test_what_cannot_be_looked_at_is_told_once(context, shop):
+    told = []
+
+    class Broken:
+        def look(self, *, measure):
+            raise PermissionError(13, "Permission denied", "/run/orchestra")
+
+    async def scenario():
+        async with dashboard(context) as screen:
+            await screen.shows("▾ shop")
+            screen.app.fail = lambda error: told.append(str(error))
+            sampler = screen.app.watching.sampler
+            looked = sampler._lookout.look
+            sampler._lookout = Broken()
+            sampler.wake()
+            await screen.until(lambda _: told)
+            sampler._lookout.look = lambda *, measure: told.append("looked") or looked(measure=measure)
+            sampler.wake()
+            await screen.until(lambda _: "looked" in told)
+
+    drive(scenario)
+    assert [each for each in told if each != "looked"] == ["[Errno 13] Permission denied: '/run/orchestra'"]
