@@ -70,7 +70,7 @@ class LogView(LineView):
         self.follows, self._found = True, None
         tail = max(10, min(TAIL, KEPT // max(1, containers)))
         inbox: Inbox[LogLine] = Inbox(self.app, partial(self._take, stack), KEPT)
-        self._strand = Strand(partial(self._read, context, stack, tail, inbox), "logs")
+        self._strand = Strand(self.app, partial(self._read, context, stack, tail, inbox), "logs")
         self.renew()
 
     def close(self) -> Strand | None:

@@ -36,6 +36,15 @@ def in_loop(app: App[None], call: Callable[[], None]) -> None:
         app.post_message(Later(call))
 
 
+def raise_in_loop(app: App[None], error: BaseException) -> None:
+    """End the dashboard with the error: without one of its threads it would show what is not true any more."""
+
+    def again() -> None:
+        raise error
+
+    in_loop(app, again)
+
+
 def work(
     app: App[None], do: Callable[[], T], then: Callable[[T], None], fail: Callable[[OrchestraError | OSError], None]
 ) -> None:
@@ -47,6 +56,8 @@ def work(
         except (OrchestraError, OSError) as error:
             failure = error
             in_loop(app, lambda: fail(failure))
+        except BaseException as error:  # a bug, which the loop raises
+            raise_in_loop(app, error)
         else:
             in_loop(app, lambda: then(result))
 
@@ -56,7 +67,8 @@ def work(
 class Strand:
     """A thread that goes on until it is stopped. Its function gets a descriptor that is readable then."""
 
-    def __init__(self, run: Callable[[int], None], name: str) -> None:
+    def __init__(self, app: App[None], run: Callable[[int], None], name: str) -> None:
+        self._app = app
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
         self._run = run
         self._thread = Thread(target=self._go, name=f"dashboard-{name}", daemon=True)
@@ -78,6 +90,8 @@ class Strand:
     def _go(self) -> None:
         try:
             self._run(self._reader)
+        except BaseException as error:  # a bug, which the loop raises
+            raise_in_loop(self._app, error)
         finally:
             os.close(self._reader)
 

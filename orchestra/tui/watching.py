@@ -26,7 +26,7 @@ class Watching:
     """Calls ``see`` and ``hear`` of the dashboard in its loop."""
 
     def __init__(self, app: Dashboard, context: Context, stacks: Sequence[str], own: Known | None) -> None:
-        self._context = context
+        self._app, self._context = app, context
         self._looks: Inbox[tuple[Overview, bool]] = Inbox(app, lambda looks: app.see(*looks[-1]), 1)
         self._news: Inbox[tuple[str, Event]] = Inbox(app, app.hear, EVENTS_WAITING)
         self.sampler = Sampler(
@@ -38,12 +38,13 @@ class Watching:
         self._feeds: dict[str, Strand] = {}
 
     def start(self) -> None:
-        self._strands.append(Strand(self.sampler.run, "looks"))
+        self._strands.append(Strand(self._app, self.sampler.run, "looks"))
 
     def listen(self, stacks: set[str]) -> None:
         """Hear exactly these."""
         for name in stacks - self._feeds.keys():
-            self._feeds[name] = Strand(partial(feed_events, self._context, name, partial(self.tell, name)), "events")
+            feed = partial(feed_events, self._context, name, partial(self.tell, name))
+            self._feeds[name] = Strand(self._app, feed, "events")
         for name in self._feeds.keys() - stacks:
             self.keep(self._feeds.pop(name))
 

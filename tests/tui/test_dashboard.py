@@ -407,3 +407,23 @@ def test_what_cannot_be_looked_at_is_told_once(context, shop):
 
     drive(scenario)
     assert [each for each in told if each != "looked"] == ["[Errno 13] Permission denied: '/run/orchestra'"]
+
+
+@pytest.mark.parametrize("where", ["key", "feed"])
+def test_a_bug_in_a_thread_ends_it_with_the_error(context, shop, where, monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError
+
+    async def scenario():
+        async with dashboard(context) as screen:
+            await screen.choose("db")
+            if where == "key":
+                screen.app.deeds.start = broken
+                await screen.press("a")
+            else:
+                monkeypatch.setattr("orchestra.tui.log_view.feed_logs", broken)
+                await screen.press("2")
+            await screen.until(lambda _: not screen.app.is_running)
+
+    with pytest.raises(ZeroDivisionError):
+        drive(scenario)
