@@ -125,7 +125,7 @@ class TestWhatIsTold:
         assert found("container_cpu_usage_seconds_total", **web) > 0
         assert 0 < found("container_memory_working_set_bytes", **web) < 100 << 20
         assert found("container_memory_limit_bytes", **web) == 100 << 20
-        assert found("container_processes", **web) == 2
+        assert found("container_processes", **web) >= 2  # and perhaps a probe
         assert abs(found("container_start_time_seconds", **web) - time.time()) < 3600
         assert found("container_network_receive_bytes_total", **web) is not None
         assert found("container_oom_kills_total", **web) == 0
