@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, assert_never
 
-import anyio
-import anyio.from_thread
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
@@ -18,15 +15,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route as HttpRoute
 from starlette.routing import WebSocketRoute
 
-from orchestra.stacks.hearing import Wake
 from orchestra.web.errors import Refusal, explain, status_of
 from orchestra.web.files import load_files
 from orchestra.web.guard import WRITE_KEY, Guard, check_reader, check_writer, session_of
-from orchestra.web.live import Live
 from orchestra.web.routes import Read, Stream, Terminal, Write, make_routes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -34,7 +29,6 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from orchestra.web.desk import Desk
-    from orchestra.web.feed import Message
     from orchestra.web.routes import Route
 
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -45,24 +39,8 @@ FOREIGN = 1008
 
 
 def make_application(desk: Desk) -> ASGIApp:
-    @asynccontextmanager
-    async def living(_application: Starlette) -> AsyncIterator[None]:
-        def publish(message: Message) -> None:
-            anyio.from_thread.run_sync(desk.feed.publish, message)
-
-        with closing(Wake()) as wake:
-            desk.live = live = Live(desk.context, desk.stack, publish, lambda: desk.feed.has_readers, wake)
-            async with anyio.create_task_group() as group:
-                group.start_soon(anyio.to_thread.run_sync, live.run)
-                try:
-                    yield
-                finally:
-                    desk.live = None
-                    desk.feed.close()
-                    live.close()
-
     routes = [_route(desk, each) for each in make_routes()]
-    application = Starlette(routes=[*_own_routes(desk), *routes], lifespan=living)
+    application = Starlette(routes=[*_own_routes(desk), *routes])
     return Guard(application, desk)
 
 

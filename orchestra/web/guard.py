@@ -47,9 +47,6 @@ class Guard:
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._application(scope, receive, send)
-            return
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
 
         async def send_guarded(message: Message) -> None:

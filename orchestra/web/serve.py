@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.from_thread
+import anyio.to_thread
 import uvicorn
 
 from orchestra.errors import UserError
 from orchestra.linux.systemd.notify import notify
 from orchestra.record import Record
 from orchestra.stacks.containers import find_stack
+from orchestra.stacks.hearing import Wake
 from orchestra.stacks.listen import listen
 from orchestra.web.access import Keys, Role, bracketed, is_any, is_loopback, make_door
 from orchestra.web.application import make_application
 from orchestra.web.desk import Desk
 from orchestra.web.feed import Feed
+from orchestra.web.live import Live
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from orchestra.stacks.context import Context
+    from orchestra.web.feed import Message
 
 AT_ONCE = 512
 """Connections; further ones are told to come back later."""
@@ -108,7 +113,7 @@ async def _serve(desk: Desk, listener: socket.socket, ready: Callable[[], None])
         make_application(desk),
         http="h11",
         ws="wsproto",
-        lifespan="on",
+        lifespan="off",
         interface="asgi3",
         log_level="warning",
         access_log=False,
@@ -121,8 +126,28 @@ async def _serve(desk: Desk, listener: socket.socket, ready: Callable[[], None])
     server = _Server(config, ready)
     async with anyio.create_task_group() as group:
         group.start_soon(_end_on_signal, server, desk)
-        await server.serve([listener])
+        async with _living(desk):
+            await server.serve([listener])
         group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _living(desk: Desk) -> AsyncIterator[None]:
+    """The thread that looks at the stack. If it fails, so does the server: a page that no longer changes would lie."""
+
+    def publish(message: Message) -> None:
+        anyio.from_thread.run_sync(desk.feed.publish, message)
+
+    with closing(Wake()) as wake:
+        desk.live = live = Live(desk.context, desk.stack, publish, lambda: desk.feed.has_readers, wake)
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.to_thread.run_sync, live.run)
+            try:
+                yield
+            finally:
+                desk.live = None
+                desk.feed.close()
+                live.close()
 
 
 class _Server(uvicorn.Server):
