@@ -33,7 +33,7 @@ def write_plan(context: Context, path: str, prepared: Prepared, options: PlanOpt
 
 
 def review(context: Context, prepared: Prepared, options: PlanOptions, result: PlanResult) -> ReviewedPlan:
-    """What has been looked at, for ``begin_reviewed``."""
+    """The plan as it was looked at."""
     return ReviewedPlan(
         version=__version__,
         home=context.home.data,
@@ -44,10 +44,9 @@ def review(context: Context, prepared: Prepared, options: PlanOptions, result: P
     )
 
 
-def begin_reviewed(context: Context, plan: ReviewedPlan) -> Beginning:
-    """An ``up`` that is refused if it would do anything else. Raises EnvironmentLack without permission."""
+def begin_reviewed(context: Context, prepared: Prepared, plan: ReviewedPlan) -> Beginning:
+    """An ``up`` that is refused if it would do anything else than the plan. Raises EnvironmentLack."""
     context.need_privileges()
-    prepared = prepared_from(plan.desired, plan.changes.services)
     return Beginning(prepared, context.client(plan.desired.stack), context, reviewed=plan)
 
 

@@ -12,6 +12,7 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from orchestra.model.reviewed import ReviewedPlan
     from orchestra.stacks.context import Context
+    from orchestra.stacks.stack_file import Prepared
     from orchestra.web.access import Door, Keys
     from orchestra.web.feed import Feed
     from orchestra.web.live import Live
@@ -31,23 +32,23 @@ class Desk:
         self.feed = feed
         self.read_only = read_only
         self.live: Live | None = None
-        self._plans: OrderedDict[str, ReviewedPlan] = OrderedDict()
+        self._plans: OrderedDict[str, tuple[Prepared, ReviewedPlan]] = OrderedDict()
         self._lock = Lock()
 
     def of_command(self, command: str) -> Context:
         """For a change: the history says what was asked for."""
         return replace(self.context, command=f"web: {command}")
 
-    def keep(self, plan: ReviewedPlan) -> str:
+    def keep(self, prepared: Prepared, plan: ReviewedPlan) -> str:
         """Under a name for ``take``."""
         name = token_hex(8)
         with self._lock:
-            self._plans[name] = plan
+            self._plans[name] = prepared, plan
             while len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
         return name
 
-    def take(self, name: str) -> ReviewedPlan | None:
+    def take(self, name: str) -> tuple[Prepared, ReviewedPlan] | None:
         """Once: a plan that was applied is over."""
         with self._lock:
             return self._plans.pop(name, None)

@@ -66,7 +66,8 @@ def get_plan(desk: Desk, _given: Given) -> Data:
     options = PlanOptions()
     prepared = load_for_plan(desk.context, options)
     result = plan(desk.context, prepared, options)
-    name = desk.keep(review(desk.context, prepared, options, result)) if result.preview.changes else ""
+    reviewed = review(desk.context, prepared, options, result)
+    name = desk.keep(prepared, reviewed) if result.preview.changes else ""
     return {"plan": name, **render_data(result)}
 
 

@@ -57,7 +57,7 @@ def post_apply(desk: Desk, body: Body) -> Data:
     plan = desk.take(str(body.get("plan")))
     if plan is None:
         raise Refusal(HTTPStatus.CONFLICT, "this plan cannot be applied any more", "make it again, and look at it")
-    return _done(up(begin_reviewed(desk.of_command("apply"), plan), UpOptions()).failures)
+    return _done(up(begin_reviewed(desk.of_command("apply"), *plan), UpOptions()).failures)
 
 
 def post_rollback(desk: Desk, body: Body) -> Data:
