@@ -65,10 +65,6 @@ reference: $(VENV)/dev.stamp
 pictures: $(VENV)/dev.stamp
 	$(BIN)/python -m tools.pictures
 
-# The pictures of the page in the browser, from a stack that runs. They need root, Chromium and busybox.
-screens: $(VENV)/dev.stamp test-packages
-	$(BIN)/python -m tools.screens
-
 # The terminal block of README.md and the picture of the dashboard, recorded anew.
 recording: $(VENV)/dev.stamp packages
 	$(BIN)/python -m tools.recording
@@ -76,6 +72,10 @@ recording: $(VENV)/dev.stamp packages
 
 docs: $(VENV)/dev.stamp
 	$(BIN)/zensical build --strict
+
+# The pictures of the page in the browser, from a stack that runs. They need root, Chromium and busybox.
+screens: $(VENV)/dev.stamp test-packages
+	$(BIN)/python -m tools.screens
 
 man: $(VENV)/runtime.stamp
 	$(BIN)/python -m tools.manual build/man
