@@ -2,7 +2,7 @@
 
     python -m tools.screens
 
-writes ``docs/screens/page-*.webp``. It needs root, busybox, and Chromium.
+writes ``docs/screenshots/page-*.webp``. It needs root, busybox, and Chromium.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from selenium.webdriver.chromium.webdriver import ChromiumDriver
 
-SCREENS = Path(__file__).parents[1] / "docs" / "screens"
+SCREENS = Path(__file__).parents[1] / "docs" / "screenshots"
 WIDTH, HEIGHT = 1200, 760
 QUALITY = 82
 """Percent."""

@@ -62,7 +62,8 @@ def listen_on(host: str, port: int) -> socket.socket:
     except OSError as error:
         # That of create_server names the address once more; names that do not resolve have numbers below 0.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-        raise EnvironmentLack(f"cannot listen on {host}, port {port}: {reason}") from error
+        hint = "choose another with --listen"
+        raise EnvironmentLack(f"cannot listen on {host}, port {port}: {reason}", hint=hint) from error
 
 
 def told_to_end() -> int:

@@ -106,7 +106,7 @@ class Deeds:
         if ahead.prepared.reach is not None:
             raise UserError("the files are from elsewhere", hint="orchestra up asks whether to trust them")
         reviewed = review(ahead.context, ahead.prepared, ahead.options, ahead.result)
-        _check(up(begin_reviewed(ahead.context, reviewed), UpOptions()).failures)
+        _check(up(begin_reviewed(ahead.context, ahead.prepared, reviewed), UpOptions()).failures)
         return f"{ahead.prepared.identity.stack} is as its file says"
 
     def why(self, stack: StackView) -> list[Explanation]:

@@ -17,7 +17,7 @@ from orchestra.linux.systemd.notify import notify
 from orchestra.record import Record
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.hearing import Wake
-from orchestra.stacks.listen import listen
+from orchestra.stacks.sockets import listen_on
 from orchestra.web.access import Keys, Role, bracketed, is_any, is_loopback, make_door
 from orchestra.web.application import make_application
 from orchestra.web.desk import Desk
@@ -98,7 +98,7 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[Opened], Non
             hint="add --url with the address of the page, such as http://192.0.2.1:8080",
         )
     stack = find_stack(context).stack
-    with listen(options.address, options.port) as listener:
+    with listen_on(options.address, options.port) as listener:
         port = listener.getsockname()[1]
         keys = Keys((Role.VIEWER,) if options.read_only else (Role.OPERATOR, Role.VIEWER))
         door = make_door(options.address, port, options.url)

@@ -10,20 +10,20 @@ import sys
 import pytest
 
 from orchestra.errors import EnvironmentLack
-from orchestra.stacks.listen import listen
+from orchestra.stacks.sockets import listen_on
 
 AWAY = """
 import ctypes, os, sys
 from orchestra.linux.namespaces import CLONE_NEWNET
 from orchestra.rootless.host_network import leave
-from orchestra.stacks.listen import listen
+from orchestra.stacks.sockets import listen_on
 before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 libc = ctypes.CDLL(None, use_errno=True)
 libc.unshare(CLONE_NEWNET)
 own = "/proc/self/fd/" + str(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
 libc.setns(before, CLONE_NEWNET)
 leave(own)
-with listen("127.0.0.1", 0) as listener:
+with listen_on("127.0.0.1", 0) as listener:
     print(listener.getsockname()[1], flush=True)
     listener.accept()[0].sendall(b"here")
 """
@@ -40,7 +40,7 @@ def test_it_is_reached_from_the_hosts_network():
 
 def test_a_place_that_is_taken_is_an_error_with_words():
     with (
-        listen("127.0.0.1", 0) as first,
-        pytest.raises(EnvironmentLack, match=f"127.0.0.1 port {first.getsockname()[1]}"),
+        listen_on("127.0.0.1", 0) as first,
+        pytest.raises(EnvironmentLack, match=f"127.0.0.1, port {first.getsockname()[1]}"),
     ):
-        listen("127.0.0.1", first.getsockname()[1])
+        listen_on("127.0.0.1", first.getsockname()[1])
