@@ -193,7 +193,7 @@ def test_it_does_not_open_itself_to_others_by_mistake(shop, options, said):
 def test_two_cannot_listen_at_one_place(served):
     process = served.stack.run("web", "--listen", f"127.0.0.1:{served.port}", code=None)
     assert process.returncode != 0
-    assert "cannot listen at" in process.stderr
+    assert "cannot listen on" in process.stderr
 
 
 def test_a_stranger_sees_nothing_of_the_stack(served):
