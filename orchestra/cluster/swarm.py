@@ -131,7 +131,7 @@ class SwarmDeployment:
             state = progress(service, tasks, spec["TaskTemplate"]["ContainerSpec"]["Labels"][DIGEST], DIGEST)
             self._say(f"service/{name}", "ready" if state.done else state.trouble or state.text)
             if state.failed:
-                raise FatalError(f"service/{name}: {state.failed}")
+                raise FatalError(f"service/{name}: {state.failed}", hint=state.trouble)
             found[name] = state
         return found
 

@@ -160,10 +160,11 @@ def test_a_new_content_replaces_its_object_after_those_that_use_it(engine, shop,
 def test_an_update_that_the_swarm_stops_takes_all_back(engine, shop, deploy):
     deploy(shop())
     before = engine.items["services"]["stack_web"]["Spec"]
-    engine.states = lambda spec: ["rejected"] if "web:2" in str(spec) and "stack_web" in str(spec) else running(spec)
+    engine.states = lambda spec: ["rejected"] if "web:2" in str(spec) else running(spec)
     engine.update = lambda spec: {"State": "paused", "Message": "update paused"} if "web:2" in str(spec) else {}
-    with pytest.raises(FatalError, match=r"stack_(web|migrate): update paused"):
+    with pytest.raises(FatalError, match=r"stack_(web|migrate): update paused") as caught:
         deploy(shop("2", password="two"))
+    assert caught.value.hint == "no such image"
     assert engine.items["services"]["stack_web"]["Spec"] == before
     assert len(engine.items["secrets"]) == 1
 
