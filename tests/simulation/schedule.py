@@ -11,7 +11,6 @@ from orchestra.model.observed import Exited, Network, Running, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
 from orchestra.plan.done import is_down
-from orchestra.plan.networks import differs
 from orchestra.testing.simulation.simulation import Simulation, WallClock
 from orchestra.testing.simulation.troubles import PEACE, draw_troubles
 from orchestra.testing.simulation.virtual_time import run_in_virtual_time
@@ -47,7 +46,7 @@ class Schedule:
         self.world.contents[EXTERNAL_VOLUME] = ["precious"]
         if not well_behaved:
             versions = {f"{service.name} v{number}" for service in services for number in range(2, 6)}
-            self.world.bad = frozenset(name for name in sorted(versions) if self.random.random() < 0.25)
+            self.world.bad = frozenset(name for name in sorted(versions) if self.random.random() < 0.4)
             calls = ["check", "create", "start"]
             self.world.refused = {
                 name: self.random.choice(calls) for name in sorted(versions) if self.random.random() < 0.15
@@ -132,10 +131,16 @@ class Schedule:
             assert not container.stand_in, f"{spec.name} stands in for itself"
             wanted = {endpoint.network: endpoint.config_hash for endpoint in spec.endpoints}
             assert has_failed or container.endpoints == wanted, f"{spec.name} is not on its networks"
+        lost = {spec.service for spec in self.desired.of_services if ResourceId.container(spec.name) in plan.hopeless}
+        for earlier in self.desired.earlier:
+            service = earlier.spec.service
+            goes_on = service in self.desired.failing or service in lost or self.desired.wish(service).rests
+            assert goes_on or earlier.spec.update is None, f"the update of {service} has not ended"
         for network in self.desired.networks:
             seen = self.world.observed.networks.get(network.name)
             if seen is not None and ResourceId.network(network.name) not in plan.hopeless:
-                assert not differs(network, seen), f"{network.name} is not what was asked for"
+                is_asked_for = network.external or seen.config_hash == network.config_hash
+                assert is_asked_for, f"{network.name} is not what was asked for"
                 assert not seen.loss, f"{network.name} was not repaired"
 
     def check_up(self) -> None:

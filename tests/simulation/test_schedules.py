@@ -16,8 +16,10 @@ CHUNK = 50
 LIVES = 600
 ALONE = os.environ.get("ORCHESTRA_SEED")
 """One seed to run by itself, as a failure tells."""
-FAILED_ONCE = (32, 44, 48, 52, 72, 208, 481, 660, 20661, 21491)
-"""Seeds that have failed: a stand-in that had ended was waited for, an update ended unnoticed, and others."""
+FAILED_ONCE = (8, 12, 16, 36, 43, 54)
+"""Seeds that have failed. A change of what lives are made of makes others of them: these are from ``make mutants``, and
+notice what few others do.
+"""
 
 
 def seeds(first: int) -> range:

@@ -129,11 +129,15 @@ class FakeDriver:
         self.world.note_call("starting", name)
         await self._point("start", name)
         await anyio.sleep(self.world.program(name).start_seconds)
-        self.world.start(name, restarts, backoff)
+        self.begin(name, restarts, backoff)
         self._changed.set()
         container = self.world.observed.containers.get(name)
         await self._point("start", name)
         return container
+
+    def begin(self, name: str, restarts: int, backoff: int) -> None:
+        """The moment of a start at which the program begins."""
+        self.world.start(name, restarts, backoff)
 
     async def drain(self, name: str) -> None:
         await self._point("drain", name)

@@ -210,7 +210,9 @@ class World:
             assert volume in self._truth.volumes, f"{spec.name}: no volume {volume}"
         services = {seen.service for seen in self._truth.containers.values()}
         for whose in (spec.network_mode, spec.pid, spec.ipc):
-            assert not isinstance(whose, OfService) or whose.service in services, f"{spec.name}: no {whose.service}"
+            if isinstance(whose, OfService) and whose.service not in services:
+                assert self._taken, f"{spec.name}: no {whose.service}"
+                raise TemporaryError(f"service {whose.service}, whose namespace it shares, has no container")
         self._made += 1
         self._truth = predict(self._truth, CreateContainer(spec, image_digest, ""), self.now())
         container = replace(self._truth.containers[spec.name], id=f"{self._made:012x}")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import anyio
+
 from orchestra.driver.fake.driver import FakeDriver
+from orchestra.errors import TemporaryError
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.wish import Goal, Wish
+from orchestra.plan.backoff import delay
 from orchestra.plan.restart import next_run
 
 if TYPE_CHECKING:
@@ -38,18 +42,26 @@ class CheckedDriver(FakeDriver):
         self._busy: set[str] = set()
         self._checked: set[tuple[str, str]] = set()
         self._decided: set[str] = set()
+        self._failed: dict[str, tuple[str, float, object]] = {}
 
     @property
     def _desired(self) -> Desired:
         return self.engine.desired
 
     @contextmanager
-    def _alone(self, resource: str) -> Iterator[None]:
-        """At most one call per resource."""
+    def _alone(self, resource: str, verb: str = "") -> Iterator[None]:
+        """At most one call per resource. verb: after a failure not at once again, if it is an action by itself."""
         assert resource not in self._busy, f"two calls at once on {resource}"
+        now, asked = anyio.current_time(), (self._desired.request, self._desired.wishes)
+        failed, failed_at, asked_then = self._failed.pop(resource, ("", 0.0, None))
+        soon = verb and failed == verb and asked == asked_then and now - failed_at < delay(0) - ROUNDING
+        assert not soon or self.world.is_shifted, f"{verb} {resource} was tried again at once"
         self._busy.add(resource)
         try:
             yield
+        except TemporaryError:
+            self._failed[resource] = verb, now, asked
+            raise
         finally:
             self._busy.remove(resource)
 
@@ -57,7 +69,7 @@ class CheckedDriver(FakeDriver):
         return self.world.observed.containers.get(name)
 
     async def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool = True) -> None:
-        with self._alone(spec.name):
+        with self._alone(spec.name, "check"):
             await super().check(spec, image_digest, settled=settled)
         self._checked.add((spec.name, spec.config_hash))
 
@@ -65,7 +77,7 @@ class CheckedDriver(FakeDriver):
         if not (spec.one_off or spec.initializes):
             twins = [each.name for each in self.world.observed.containers.values() if _is_twin(each, spec)]
             assert not twins, f"{spec.name} was created beside {twins[0]}"
-        with self._alone(spec.name):
+        with self._alone(spec.name, "create"):
             return await super().create(spec, image_digest)
 
     async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
@@ -95,8 +107,14 @@ class CheckedDriver(FakeDriver):
                 if not replica.stand_in:
                     self._assert_held(name, replica, dependency.condition)
                     assert restarts or self._has_run_its_hooks(replica.name), f"{name} was started before those hooks"
-        with self._alone(name):
+        with self._alone(name, "start"):
             return await super().start(name, restarts=restarts, backoff=backoff)
+
+    def begin(self, name: str, restarts: int, backoff: int) -> None:
+        spec = self._desired.container(name)
+        unwanted = spec is not None and spec.one_off is None and self._desired.wish(spec.service).rests
+        assert not unwanted, f"the start of {name} went on, although it is to rest"
+        super().begin(name, restarts, backoff)
 
     def _assert_initialized(self, name: str, spec: ContainerSpec) -> None:
         """Every init container has completed since the container that it initializes was created, in order."""
@@ -183,17 +201,17 @@ class CheckedDriver(FakeDriver):
 
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         self._assert_ours(name)
-        with self._alone(name):
+        with self._alone(name, "remove"):
             await super().remove(name, volumes=volumes)
 
     async def remove_volume(self, name: str) -> None:
         assert self._desired.request.remove_volumes, f"volume {name} was removed unasked"
         assert not self._desired.containers, f"volume {name} was removed while the stack is up"
-        with self._alone(name):
+        with self._alone(name, "remove_volume"):
             await super().remove_volume(name)
 
     async def remove_network(self, name: str) -> None:
-        with self._alone(name):
+        with self._alone(name, "remove_network"):
             await super().remove_network(name)
 
 
