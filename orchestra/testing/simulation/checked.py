@@ -183,6 +183,8 @@ class CheckedDriver(FakeDriver):
         wish = None if wanted is None else self._desired.wish(wanted.service)
         if wanted is None or container is None or wish is None or wish.rests or wish.restart:
             return
+        if name in self.engine.observed.refused:
+            return  # it is restarted as it was
         if isinstance(container.status, Running) and container.config_hash != wanted.config_hash:
             assert (name, wanted.config_hash) in self._checked, f"{name} was stopped for an unchecked definition"
 
