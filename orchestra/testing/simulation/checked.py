@@ -170,11 +170,11 @@ class CheckedDriver(FakeDriver):
         if name not in self._decided:
             self._assert_ours(name)
             self._assert_replaceable(name)
-        self._decided.discard(name)
         if timeout:
             self._assert_said_goodbye(name)
         with self._alone(name):
             await super().stop(name, signal=signal, timeout=timeout)
+        self._decided.discard(name)
 
     def _assert_replaceable(self, name: str) -> None:
         """Nothing is stopped for a definition that was not found to be startable."""
