@@ -13,7 +13,7 @@ from tests.simulation.schedule import Schedule, normal_form, run
 pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
 CHUNK = 50
-LIVES = 500
+LIVES = 600
 ALONE = os.environ.get("ORCHESTRA_SEED")
 """One seed to run by itself, as a failure tells."""
 FAILED_ONCE = (8, 12, 16, 36, 43, 54)

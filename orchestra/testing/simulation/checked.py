@@ -11,6 +11,7 @@ from orchestra.driver.fake.driver import FakeDriver
 from orchestra.errors import TemporaryError
 from orchestra.model.desired import Condition
 from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal, Wish
 from orchestra.plan.backoff import delay
 from orchestra.plan.restart import next_run
@@ -170,11 +171,11 @@ class CheckedDriver(FakeDriver):
         if name not in self._decided:
             self._assert_ours(name)
             self._assert_replaceable(name)
+        self._decided.discard(name)
         if timeout:
             self._assert_said_goodbye(name)
         with self._alone(name):
             await super().stop(name, signal=signal, timeout=timeout)
-        self._decided.discard(name)
 
     def _assert_replaceable(self, name: str) -> None:
         """Nothing is stopped for a definition that was not found to be startable."""
@@ -186,7 +187,13 @@ class CheckedDriver(FakeDriver):
         if name in self.engine.observed.refused:
             return  # it is restarted as it was
         if isinstance(container.status, Running) and container.config_hash != wanted.config_hash:
-            assert (name, wanted.config_hash) in self._checked, f"{name} was stopped for an unchecked definition"
+            known = (name, wanted.config_hash) in self._checked or self._was_decided_before(name, wish)
+            assert known, f"{name} was stopped for an unchecked definition"
+
+    def _was_decided_before(self, name: str, wish: Wish) -> bool:
+        """Whether what is under way was begun for an earlier command than the last one about its service."""
+        begun = [each.at for each in self.engine.snapshot().under_way if each.resource == ResourceId.container(name)]
+        return any(at < wish.at for at in begun)
 
     def _assert_no_dependent_runs(self, name: str) -> None:
         containers = self.world.observed.containers
