@@ -110,6 +110,11 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
     """The next step of a container whose new definition was refused: it keeps running, or is created, as it was."""
     spec = earlier.spec
     if container is None or is_unfinished(container):
+        wanted = {ResourceId.network(network.name) for network in situation.desired.networks}
+        missing = tuple(each for each in missing_for(situation, spec) if each in wanted)
+        if missing:
+            reason = f"its new definition was refused; waits for {', '.join(map(str, missing))}"
+            return Blocked(ResourceId.container(spec.name), reason, missing)
         return CreateContainer(spec, earlier.image_digest, "its new definition was refused")
     if not is_made_from(container, earlier):
         if isinstance(container.status, Running):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.model.observed import Created
 from orchestra.model.resource import ResourceId
-from orchestra.plan.action import CreateContainer
+from orchestra.plan.action import CreateContainer, RemoveContainer
 from orchestra.plan.images import ready_digest
 from orchestra.plan.replace import replacement_reason, shared_with
 from orchestra.plan.verdict import Blocked
@@ -53,6 +53,19 @@ def missing_for(situation: Situation, spec: ContainerSpec) -> tuple[ResourceId, 
     for owner in shared_with(situation, spec):
         container = situation.observed.containers.get(owner.name)
         resource = ResourceId.container(owner.name)
-        if container is None or resource in in_flight or replacement_reason(situation, owner, container):
+        if (
+            container is None
+            or resource in in_flight
+            or is_being_removed(situation, owner.name)
+            or replacement_reason(situation, owner, container)
+        ):
             missing.append(resource)
     return tuple(missing)
+
+
+def is_being_removed(situation: Situation, name: str) -> bool:
+    resource = ResourceId.container(name)
+    begun = situation.in_flight.get(resource)
+    return isinstance(begun, RemoveContainer) or any(
+        isinstance(action, RemoveContainer) and action.resource == resource for action in situation.ready
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import AnonymousVolumes, RemoveContainer, StartContainer
-from orchestra.plan.creation import create, is_unfinished
+from orchestra.plan.creation import create, is_being_removed, is_unfinished
 from orchestra.plan.dependency import COMPLETE
 from orchestra.plan.earlier import find_refusal
 from orchestra.plan.hooks import stop
@@ -33,7 +33,7 @@ def _run_init(situation: Situation, spec: ContainerSpec, init: ContainerSpec) ->
     """Bring an init container on its way; None if it has completed since the container it initializes was created."""
     resource = ResourceId.container(init.name)
     owner = situation.observed.containers.get(init.initializes)
-    if owner is None or _is_being_removed(situation, init.initializes):
+    if owner is None or is_being_removed(situation, init.initializes):
         reason = f"waits for {init.initializes} to be created, whose init containers it shares"
         return Blocked(ResourceId.container(spec.name), reason, situation.resources([init.initializes]))
     seen = situation.observed.containers.get(init.name)
@@ -46,14 +46,6 @@ def _run_init(situation: Situation, spec: ContainerSpec, init: ContainerSpec) ->
         situation.add(step)
     awaited = ((resource, COMPLETE),)
     return Blocked(ResourceId.container(spec.name), f"waits for {init.name} {COMPLETE}", (resource,), awaited=awaited)
-
-
-def _is_being_removed(situation: Situation, name: str) -> bool:
-    resource = ResourceId.container(name)
-    begun = situation.in_flight.get(resource)
-    return isinstance(begun, RemoveContainer) or any(
-        isinstance(action, RemoveContainer) and action.resource == resource for action in situation.ready
-    )
 
 
 def _step_of_init(

@@ -7,7 +7,15 @@ import pytest
 from orchestra.model.desired import ImageSpec
 from orchestra.model.observed import Created, Exited, Failure, Image, Network, Observed, Verb
 from orchestra.model.resource import ResourceId
-from orchestra.plan.action import CheckContainer, CreateContainer, RemoveContainer, StartContainer, StopContainer
+from orchestra.model.sharing import OfService
+from orchestra.plan.action import (
+    CheckContainer,
+    CreateContainer,
+    CreateNetwork,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
 from orchestra.plan.earlier import go_back, is_refusal, with_earlier
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict_all
@@ -128,6 +136,32 @@ def test_what_the_kernel_refuses_brings_the_earlier_definition_back(verb):
     assert observed.containers[WEB].config_hash == "web v1"
     assert "started again with its earlier definition" in found.failed[0].hint
     assert found.converged
+
+
+def test_a_container_that_goes_back_waits_for_a_network_that_is_made_anew():
+    observed = running()
+    desired = edited(observed)
+    gone = {name: seen for name, seen in observed.containers.items() if name != WEB}
+    observed = refused(replace(observed, containers=gone, networks={}), Verb.START)
+    found = plan(desired, observed, {}, 202.0)
+    assert [type(action) for action in found.ready] == [CreateNetwork]
+    waits = [each.waits_for for each in found.blocked if each.resource == RESOURCE]
+    assert waits == [(found.ready[0].resource,)]
+    created = plan(desired, predict_all(observed, found.ready, 202.0), {}, 203.0).ready
+    assert [(action.spec.name, action.spec.config_hash) for action in created] == [(WEB, "web v1")]
+
+
+def test_a_container_is_not_created_while_the_one_whose_namespace_it_shares_goes_back():
+    shares = service("side", "web", network_mode=OfService("web"))
+    old = stack(service("web"), shares, at=100.0)
+    new = stack(service("web", config_hash="web v2"), shares, at=200.0)
+    observed = running(old)
+    desired = with_earlier(new, old, observed)
+    made = replace(observed.containers[WEB], status=Created(), config_hash="web v2")
+    observed = refused(replace(observed, containers={WEB: made}), Verb.START)
+    found = plan(desired, observed, {}, 202.0)
+    assert [(type(action), action.name) for action in found.ready] == [(RemoveContainer, WEB)]
+    assert [each.waits_for for each in found.blocked if each.resource.name == "s-side-1"] == [(RESOURCE,)]
 
 
 def test_an_image_that_cannot_be_started_brings_the_earlier_image_back():

@@ -16,7 +16,6 @@ from orchestra.errors import TemporaryError
 from orchestra.model.names import ContainerName, NetworkName
 from orchestra.model.observed import Exited, Image, Network, Observed, Running, Volume
 from orchestra.model.resource import Kind
-from orchestra.model.sharing import OfService
 from orchestra.named_tuple import NamedTuple
 from orchestra.plan.action import (
     AnonymousVolumes,
@@ -208,11 +207,6 @@ class World:
             assert endpoint.network in self._truth.networks, f"{spec.name}: no network {endpoint.network}"
         for volume in named_volumes(spec):
             assert volume in self._truth.volumes, f"{spec.name}: no volume {volume}"
-        services = {seen.service for seen in self._truth.containers.values()}
-        for whose in (spec.network_mode, spec.pid, spec.ipc):
-            if isinstance(whose, OfService) and whose.service not in services:
-                assert self._taken, f"{spec.name}: no {whose.service}"
-                raise TemporaryError(f"service {whose.service}, whose namespace it shares, has no container")
         self._made += 1
         self._truth = predict(self._truth, CreateContainer(spec, image_digest, ""), self.now())
         container = replace(self._truth.containers[spec.name], id=f"{self._made:012x}")
