@@ -275,6 +275,7 @@ def _leave_program_to_child(channel: socket.socket) -> None:
     """
     every = set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, every)
+    process.set_name("orchestra-init")  # before there is a child that could look
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -286,7 +287,6 @@ def _leave_program_to_child(channel: socket.socket) -> None:
         return
     channel.detach()
     process.close_all_except([])
-    process.set_name("orchestra-init")
     while True:
         number = signal.sigwait(every)
         if number == signal.SIGCHLD:

@@ -87,8 +87,9 @@ class ByHand:
             json.dump({"stack": self.stack, "containers": definitions, **desired}, file)
 
     def _define(self, index: int, given: dict) -> dict:
-        name = f"{self.stack}-{given['service']}-{index}"
-        return {"name": name, "index": index, "image": "x", "config_hash": "c", **given}
+        service = given.get("service", "web")
+        name = f"{self.stack}-{service}-{index}"
+        return {"name": name, "service": service, "index": index, "image": "x", "config_hash": "c", **given}
 
     def _store(self, name: str, file: str, record: dict) -> None:
         path = f"{self.home.container(name)}/{file}"

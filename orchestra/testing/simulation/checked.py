@@ -81,7 +81,8 @@ class CheckedDriver(FakeDriver):
             assert not twins, f"{spec.name} was created beside {twins[0]}"
         for whose in (spec.network_mode, spec.pid, spec.ipc):
             lenders = self._desired.replicas(whose.service) if isinstance(whose, OfService) else ()
-            assert not lenders or any(self._seen(each.name) for each in lenders), f"{spec.name} was created too early"
+            known = self.engine.observed.containers
+            assert not lenders or any(each.name in known for each in lenders), f"{spec.name} was created too early"
         with self._alone(spec.name, "create"):
             return await super().create(spec, image_digest)
 
