@@ -6,22 +6,10 @@ import json
 import time
 
 from orchestra.cli.moments import parse_seconds
-from orchestra.model.event import (
-    ActionEvent,
-    AskedEvent,
-    BlockedEvent,
-    ContainerEvent,
-    ConvergedEvent,
-    FileEvent,
-    HealthEvent,
-    Phase,
-    PullEvent,
-    SkippedEvent,
-    SnapshotEvent,
-)
-from orchestra.model.health import HealthStatus
-from orchestra.model.resource import Kind, ResourceId
+from orchestra.model.event import ActionEvent, ContainerEvent, HealthEvent, Phase, SnapshotEvent
+from orchestra.model.resource import Kind
 from orchestra.stacks.events import Span, container_ids, follow_events
+from orchestra.stacks.told import describe_event
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -88,32 +76,12 @@ def as_data(event: Change) -> dict[str, Any] | None:
 
 
 def render_event(event: Change) -> str:
-    """One line: time, kind of resource, what happened, its name, and details in brackets."""
+    """Its time, kind of resource, what happened, its name, and details in brackets; further lines are indented."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at)) + f".{int(event.at % 1 * 1e6):06d}"
-    detail = ""
-    match event:
-        case ActionEvent(resource=resource):
-            what, detail = f"{event.verb} {event.phase}", event.error or event.reason
-        case ContainerEvent():
-            resource, what = ResourceId.container(event.container), event.change
-            detail = "" if event.exit_code is None else f"exit code {event.exit_code}"
-            detail += ", out of memory" if event.oom_killed else ""
-        case HealthEvent(health=health):
-            resource, what = ResourceId.container(event.container), str(health.status)
-            detail = health.output.strip()
-            if health.exit_code and health.status is HealthStatus.UNHEALTHY:
-                detail = f"exit code {health.exit_code}: {detail}".removesuffix(": ")
-        case BlockedEvent():
-            return "\n".join([f"{moment} blocked", *(visible(f"  {name}: {why}") for name, why in event.blocked)])
-        case ConvergedEvent():
-            return "\n".join([f"{moment} converged", *(visible(f"  failed: {text}") for text in event.failed)])
-        case AskedEvent(author=author):
-            return visible(f"{moment} asked for by {author.user or 'unknown'}: {author.command}")
-        case FileEvent(edit=edit):
-            told = f" ({edit.place}{edit.error})" if edit and edit.error else ""
-            return visible(f"{moment} files {event.change}{told}")
-        case PullEvent(resource=resource):
-            what = f"pulled {event.fetched} of {event.total} bytes"
-        case SkippedEvent(resource=resource):
-            what, detail = "skipped", event.reason
-    return visible(f"{moment} {resource.kind} {what} {resource.name}" + (f" ({detail})" if detail else ""))
+    told = describe_event(event)
+    if told.subject is not None:
+        head = f"{moment} {told.subject.kind} {told.what} {told.subject.name}"
+        head += f" ({told.detail})" if told.detail else ""
+    else:
+        head = f"{moment} {told.what}" + (f": {told.detail}" if told.detail else "")
+    return "\n".join([visible(head), *(visible(f"  {line}") for line in told.lines)])

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.event import (
-    ActionEvent,
-    AskedEvent,
-    BlockedEvent,
-    ContainerEvent,
-    ConvergedEvent,
-    FileEvent,
-    HealthEvent,
-    Phase,
-    PullEvent,
-    SkippedEvent,
-)
+from orchestra.model.event import BlockedEvent, PullEvent, SnapshotEvent
 from orchestra.stacks.graph import describe_one
 from orchestra.stacks.sensitive import is_secret_by_name, secrets_in
+from orchestra.stacks.told import Tone, describe_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,37 +77,16 @@ def graph_data(graph: Graph) -> Data:
 
 def event_data(event: Event) -> Data | None:
     """at, what, subject, detail, and whether it is bad; None for what only says how far something has got."""
-    match event:
-        case ActionEvent(resource=resource, phase=phase):
-            bad = phase is Phase.FAILED
-            return _told(event.at, f"{event.verb} {phase}", str(resource), event.error or event.reason, bad=bad)
-        case ContainerEvent():
-            code = "" if event.exit_code is None else f"exit code {event.exit_code}"
-            detail = f"{code}, out of memory" if event.oom_killed else code
-            return _told(event.at, event.change, f"container/{event.container}", detail, bad=bool(event.exit_code))
-        case HealthEvent(health=health):
-            bad = health.status == "unhealthy"
-            return _told(event.at, str(health.status), f"container/{event.container}", health.output.strip(), bad=bad)
-        case BlockedEvent():
-            said = "; ".join(f"{name}: {why}" for name, why in event.blocked)
-            return _told(event.at, "blocked", "", said) if said else None
-        case ConvergedEvent():
-            return _told(event.at, "converged", "", "; ".join(event.failed), bad=bool(event.failed))
-        case AskedEvent(author=author):
-            return _told(event.at, "asked for", "", f"{author.user or 'unknown'}: {author.command}")
-        case FileEvent(edit=edit):
-            error = f"{edit.place}{edit.error}" if edit and edit.error else ""
-            return _told(event.at, f"files {event.change}", "", error, bad=bool(error))
-        case SkippedEvent(resource=resource):
-            return _told(event.at, "skipped", str(resource), event.reason)
-        case PullEvent():
-            return None
-        case _:
-            return None
-
-
-def _told(at: float, what: str, subject: str, detail: str = "", *, bad: bool = False) -> Data:
-    return {"at": at, "what": what, "subject": subject, "detail": detail, "bad": bad}
+    if isinstance(event, SnapshotEvent | PullEvent) or (isinstance(event, BlockedEvent) and not event.blocked):
+        return None
+    told = describe_event(event)
+    return {
+        "at": event.at,
+        "what": told.what,
+        "subject": str(told.subject or ""),
+        "detail": "; ".join([*([told.detail] if told.detail else []), *told.lines]),
+        "bad": told.tone is Tone.BAD,
+    }
 
 
 def timeline_data(timeline: Timeline, most: int) -> Data:

@@ -10,12 +10,8 @@ from orchestra.model.event import (
     BlockedEvent,
     ContainerEvent,
     ConvergedEvent,
-    FileChange,
-    FileEvent,
     HealthEvent,
     Phase,
-    PullEvent,
-    SkippedEvent,
 )
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.resource import Kind, ResourceId
@@ -23,7 +19,7 @@ from orchestra.model.revision import Author
 from orchestra.model.usage import Usage
 from orchestra.stacks.containers import ContainerRow
 from orchestra.stacks.overview import ContainerView, Overview, ServiceView, StackView
-from orchestra.tui.event_words import describe_event, event_text
+from orchestra.tui.event_words import event_text
 from orchestra.tui.keys import footer, tab_at
 from orchestra.tui.other_views import wrap
 from orchestra.tui.rows import Line, arrange, columns_for, header, service_line, short_port, stack_line
@@ -135,29 +131,15 @@ def test_usage_is_kept_for_a_minute_and_while_the_service_is_there():
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (ActionEvent(0.0, "stop", WEB, Phase.STARTED, "asked to"), "stop container s-web-1 begins: asked to"),
-        (ActionEvent(0.0, "start", WEB, Phase.FAILED, "r", "no"), "start container s-web-1 failed: no"),
-        (
-            ContainerEvent(0.0, "s-web-1", "web", "exited", 137, oom_killed=True),
-            "container s-web-1 exited with exit code 137, out of memory",
-        ),
-        (HealthEvent(0.0, "s-web-1", "web", Health(HealthStatus.HEALTHY, output="x")), "container s-web-1 is healthy"),
-        (
-            HealthEvent(0.0, "c", "web", Health(HealthStatus.UNHEALTHY, output="x", exit_code=1)),
-            "container c is unhealthy: x (exit code 1)",
-        ),
-        (BlockedEvent(0.0, ()), "nothing waits any more"),
-        (BlockedEvent(0.0, ((WEB, "db"), (WEB, "x"))), "container s-web-1: db, and 1 more"),
-        (ConvergedEvent(0.0), "everything is as asked for"),
-        (ConvergedEvent(0.0, ("a: b",)), "as asked for, but for what failed: a: b"),
-        (AskedEvent(0.0, Author("me", "up")), "asked for by me: orchestra up"),
-        (FileEvent(0.0, FileChange.FOLLOWED), "files followed"),
-        (PullEvent(0.0, ResourceId(Kind.IMAGE, "x"), 10, 2048), "image x: 10B of 2.0K"),
-        (SkippedEvent(0.0, WEB, "why"), "container s-web-1 skipped: why"),
+        (ActionEvent(0.0, "stop", WEB, Phase.STARTED, "asked to"), "container s-web-1: stop started (asked to)"),
+        (BlockedEvent(0.0, ((WEB, "db"), (WEB, "x"))), "blocked: container/s-web-1: db; container/s-web-1: x"),
+        (AskedEvent(0.0, Author("me", "up")), "asked for by me: up"),
+        (ConvergedEvent(0.0), "converged"),
+        (HealthEvent(0.0, "c", "web", Health(HealthStatus.HEALTHY, output="a\nb")), "container c: healthy (a\\nb)"),
     ],
 )
 def test_events_are_one_line_each(event, text):
-    assert describe_event(event)[0] == text
+    assert event_text("s", event).plain[10:] == f"s  {text}"
 
 
 def test_ports_lose_what_is_usual():
