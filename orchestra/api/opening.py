@@ -6,14 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.api.stack import RunningStack
-from orchestra.errors import UserError
 from orchestra.model.project import Chosen, Project
 from orchestra.model.request import Changes
 from orchestra.record import Record, replace
 from orchestra.stacks.containers import Known
 from orchestra.stacks.context import Context
 from orchestra.stacks.stack_file import StackFile
-from orchestra.stacks.up import Beginning, UpOptions, begin_up, with_providers
+from orchestra.stacks.up import Beginning, UpOptions, begin_up, need_accepted, with_providers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -174,26 +173,13 @@ def _begin(context: Context, chosen: Chosen, *, build: bool) -> Beginning:
     """What ``orchestra up`` does before it asks the supervisor."""
     beginning = begin_up(context, chosen)
     try:
-        _check_accepted(beginning)
+        need_accepted(beginning)
         if beginning.prepared.built:
             _build(beginning, always=build)
     except BaseException:
         beginning.client.dismiss()
         raise
     return with_providers(beginning, lambda _said: None)
-
-
-def _check_accepted(beginning: Beginning) -> None:
-    reach = beginning.prepared.reach
-    if reach is None:
-        return
-    from orchestra.stacks.sources.reach import is_accepted
-
-    if not is_accepted(beginning.context.home.sources, reach):
-        raise UserError(
-            f"stack {reach.stack} has files from elsewhere that were not accepted yet: {', '.join(reach.files)}",
-            hint="look at them with orchestra config, then accept them with orchestra up",
-        )
 
 
 def _build(beginning: Beginning, *, always: bool) -> None:

@@ -126,6 +126,10 @@ def prepare_run(context: Context, options: RunOptions, *, dry: bool = False) -> 
     context.need_privileges()
     chosen = Chosen((options.service,), options.no_deps, {options.service: 1})
     prepared = StackFile(context).prepare(chosen)
+    if prepared.reach is not None and not dry:
+        from orchestra.stacks.sources.reach import need_accepted
+
+        need_accepted(context.home.sources, prepared.reach)
     if has_provisions(prepared) and not dry:
         from orchestra.stacks.provided import provide
 

@@ -6,6 +6,7 @@ import os
 import time
 
 from orchestra.control.environment import for_registries
+from orchestra.errors import UserError
 from orchestra.model.edit import Follow
 from orchestra.model.project import Chosen
 from orchestra.model.request import Changes, Step, UpRequest
@@ -147,10 +148,23 @@ def _beginning(prepared: Prepared, client: Client, context: Context, began: floa
     return Beginning(prepared, client, context, loaded=prepared.desired).with_step("load", began)
 
 
+def need_accepted(beginning: Beginning) -> None:
+    """Raises UserError for files from elsewhere that the user has not accepted: they may access this machine."""
+    if beginning.prepared.reach is not None:
+        from orchestra.stacks.sources import reach
+
+        try:
+            reach.need_accepted(beginning.context.home.sources, beginning.prepared.reach)
+        except UserError:
+            beginning.client.dismiss()
+            raise
+
+
 def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginning:
     """Run providers and models, and add their variables; this may take long. Raises UserError."""
     if not has_provisions(beginning.prepared):
         return beginning
+    need_accepted(beginning)
     began = time.time()
     from orchestra.stacks.provided import provide
 
@@ -163,7 +177,8 @@ def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginnin
 
 
 def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:
-    """Return when everything is running, or cannot run."""
+    """Return when everything is running, or cannot run. Raises UserError, as ``need_accepted``."""
+    need_accepted(beginning)
     if b'"external":true' in beginning.prepared.desired:
         from orchestra.stacks.standalone_network import revive_networks
 

@@ -103,8 +103,6 @@ class Deeds:
         from orchestra.stacks.apply import begin_reviewed, review
         from orchestra.stacks.up import UpOptions, up
 
-        if ahead.prepared.reach is not None:
-            raise UserError("the files are from elsewhere", hint="orchestra up asks whether to trust them")
         reviewed = review(ahead.context, ahead.prepared, ahead.options, ahead.result)
         _check(up(begin_reviewed(ahead.context, ahead.prepared, reviewed), UpOptions()).failures)
         return f"{ahead.prepared.identity.stack} is as its file says"

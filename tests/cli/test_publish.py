@@ -341,9 +341,10 @@ def test_a_stack_from_elsewhere_is_accepted_once(host, orchestra, folder, publis
     reference = f"oci://{host}/team/running"
     stack.run("publish", "-y", reference)
     command = ["-p", "running", "-f", reference]
-    refused = warm.run([*command, "up", "-d"], env=stack.environment)
-    assert refused.returncode == 1
-    assert "has files from elsewhere that were not accepted yet" in refused.stderr
+    for unasked in ("up -d", "create", "scale web=2", "run -T web true"):
+        refused = warm.run([*command, *unasked.split()], env=stack.environment)
+        assert refused.returncode == 1, unasked
+        assert "has files from elsewhere that were not accepted yet" in refused.stderr, unasked
     assert not os.path.exists(f"{stack.home}/run/stacks/running")
     try:
         for options in (["-y"], []):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 
+from orchestra.errors import UserError
 from orchestra.linux import private_files
 from orchestra.linux.directory_lock import locked
 from orchestra.named_tuple import NamedTuple
@@ -127,6 +128,15 @@ def _device(loaded: Loaded, volume: str) -> str:
 def is_accepted(directory: str, reach: Reach) -> bool:
     """directory: of the copies."""
     return os.path.exists(f"{directory}/accepted/{reach.digest}")
+
+
+def need_accepted(directory: str, reach: Reach) -> None:
+    """directory: of the copies. Raises UserError for files from elsewhere that were not accepted, now or earlier."""
+    if not is_accepted(directory, reach):
+        raise UserError(
+            f"stack {reach.stack} has files from elsewhere that were not accepted yet: {', '.join(reach.files)}",
+            hint="look at them with orchestra config, then accept them with orchestra up",
+        )
 
 
 def accept(directory: str, reach: Reach) -> None:

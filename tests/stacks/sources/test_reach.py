@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from orchestra.cli.accept import render_reach
 from orchestra.compose import LoadRequest, load
+from orchestra.errors import UserError
+from orchestra.home import find_home
+from orchestra.model.project import Project
 from orchestra.record import replace
+from orchestra.stacks.context import Context
 from orchestra.stacks.sources.reach import accept, find_reach, is_accepted
+from orchestra.stacks.stack_file import Identity, Prepared
+from orchestra.stacks.up import Beginning, UpOptions, up, with_providers
 
 TEXT = """\
 services:
@@ -99,3 +107,15 @@ def test_ports_are_shown_as_they_are_published(tmp_path):
     )
     found = find_reach(request, load(request), f"{tmp_path}/copies")
     assert found.services["web"] == ("image x", "port 127.0.0.1:8080 -> 80/tcp", "port any -> 53/udp")
+
+
+@pytest.mark.parametrize("begin", [up, with_providers])
+def test_nothing_that_was_not_accepted_is_brought_up_by_any_face(reach, tmp_path, begin):
+    """Those that cannot ask refuse."""
+    context = Context(find_home({"ORCHESTRA_HOME": f"{tmp_path}/home"}, 0), "fake", Project(), {}, str(tmp_path))
+    prepared = Prepared(Identity("shop", ("web", "tool")), (), (), b'{"providers": []}', reach)
+    dismissed = []
+    client = SimpleNamespace(dismiss=lambda: dismissed.append(True))
+    with pytest.raises(UserError, match=r"not accepted yet: https://h/shop\.git"):
+        begin(Beginning(prepared, client, context), UpOptions() if begin is up else print)
+    assert dismissed
