@@ -52,7 +52,7 @@ UNTESTED = {
 }
 """The reasons, by the first line of the block."""
 
-LOOKS = ("orchestra ps", "orchestra logs", "orchestra events --since", "curl ")
+LOOKS = ("orchestra ps", "orchestra logs", "orchestra why", "orchestra status", "orchestra events --since", "curl ")
 """Commands that change nothing are repeated until they show what the page shows: a reader is slower than this."""
 PATIENCE = 20.0
 """Seconds."""
