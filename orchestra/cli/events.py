@@ -79,9 +79,6 @@ def render_event(event: Change) -> str:
     """Its time, kind of resource, what happened, its name, and details in brackets; further lines are indented."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at)) + f".{int(event.at % 1 * 1e6):06d}"
     told = describe_event(event)
-    if told.subject is not None:
-        head = f"{moment} {told.subject.kind} {told.what} {told.subject.name}"
-        head += f" ({told.detail})" if told.detail else ""
-    else:
-        head = f"{moment} {told.what}" + (f": {told.detail}" if told.detail else "")
+    what = told.what if told.subject is None else f"{told.subject.kind} {told.what} {told.subject.name}"
+    head = f"{moment} {what}" + (f" ({told.detail})" if told.detail else "")
     return "\n".join([visible(head), *(visible(f"  {line}") for line in told.lines)])

@@ -77,7 +77,7 @@ def describe_event(event: Change) -> Told:
             lines = tuple(f"failed: {text}" for text in failed)
             return Told("converged", tone=Tone.BAD if lines else Tone.GOOD, lines=lines)
         case AskedEvent(author=author):
-            return Told(f"asked for by {author.user or 'unknown'}", detail=author.command)
+            return Told(f"asked for by {author.user or 'unknown'}: {author.command}")
         case FileEvent(edit=edit):
             error = f"{edit.place}{edit.error}" if edit and edit.error else ""
             return Told(f"files {event.change}", detail=error, tone=Tone.BAD if error else Tone.PLAIN)

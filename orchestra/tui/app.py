@@ -279,10 +279,10 @@ class Dashboard(App[None]):
     # The end
 
     def _catch_signals(self) -> None:
-        """The terminal is to be as before also after them."""
+        """The terminal is to be as before also after SIGTERM. With SIGHUP it is gone: writing to it would block."""
         if current_thread() is main_thread():
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
+            number = signal.SIGTERM
+            get_running_loop().add_signal_handler(number, partial(self.exit, return_code=128 + number))
 
     def on_unmount(self) -> None:
         if self._log_view is not None:  # which is no part of the screen any more

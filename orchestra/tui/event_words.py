@@ -23,7 +23,7 @@ def event_text(stack: str, event: Change) -> Text:
     line = Text.assemble((f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  ", FAINT))
     line.append(f"{visible(stack)}  ")
     subject = f"{told.subject.kind} {told.subject.name}: " if told.subject else ""
-    detail = f" ({told.detail})" if told.detail and told.subject else f": {told.detail}" if told.detail else ""
+    detail = f" ({told.detail})" if told.detail else ""
     further = f": {'; '.join(told.lines)}" if told.lines else ""
     line.append(visible(f"{subject}{told.what}{detail}{further}"), STYLES[told.tone])
     return line

@@ -47,7 +47,7 @@ WEB, IMAGE = ResourceId.container("s-web-1"), ResourceId(Kind.IMAGE, "x")
         (BlockedEvent(0.0, ((WEB, "db"),)), Told("blocked", tone=Tone.WAITS, lines=("container/s-web-1: db",))),
         (ConvergedEvent(0.0), Told("converged", tone=Tone.GOOD)),
         (ConvergedEvent(0.0, ("a: b",)), Told("converged", tone=Tone.BAD, lines=("failed: a: b",))),
-        (AskedEvent(0.0, Author("me", "up")), Told("asked for by me", detail="up")),
+        (AskedEvent(0.0, Author("me", "up")), Told("asked for by me: up")),
         (FileEvent(0.0, FileChange.FOLLOWED), Told("files followed")),
         (PullEvent(0.0, IMAGE, 10, 2048), Told("pulled 10 of 2048 bytes", IMAGE, tone=Tone.FAINT)),
         (SkippedEvent(0.0, WEB, "why"), Told("skipped", WEB, "why", Tone.FAINT)),

@@ -65,7 +65,7 @@ def test_what_waits_says_for_what(context, shop):
             screen.app.watching.tell("shop", BlockedEvent(1.0, ((db, "web has to be healthy"),)))
             await screen.shows("1 waiting shop", "job       waiting", "\nweb has to be healthy")
             await screen.press("4")
-            await screen.shows("container shop-job-1: web has to be healthy")
+            await screen.shows("blocked: container/shop-job-1: web has to be healthy")
             await screen.press("3")
             await screen.shows("What waits", "container shop-job-1: web has to be healthy")
 
@@ -375,9 +375,9 @@ def test_events_are_listed_as_they_come(context, shop):
             await screen.press("4")
             for number in range(40):
                 screen.app.watching.tell("shop", ContainerEvent(float(number), f"c{number}", "web", "started"))
-            await screen.shows("container c39 started")
+            await screen.shows("container c39: started")
             await screen.press("home")
-            await screen.shows("container c0 started")
+            await screen.shows("container c0: started")
             screen.app.watching.tell("shop", ContainerEvent(99.0, "late", "web", "started"))
             await screen.until(lambda _: len(screen.app.board.events) == 41)
             assert "late" not in screen.text

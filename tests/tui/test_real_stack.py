@@ -71,7 +71,7 @@ def test_a_stack_is_watched_and_managed_through_the_death_of_its_supervisor(shop
             await screen.shows("db        running       healthy", f"127.0.0.1:{shop.port}→80")
             await screen.until(lambda _: not screen.app.board.blocked("shop"))
             await screen.press("4")
-            await screen.shows("container shop-db-1 is healthy", "container shop-web-1 started")
+            await screen.shows("container shop-db-1: healthy", "container shop-web-1: started")
 
             # Logs of all services
             await screen.press("1", "enter", "v")
