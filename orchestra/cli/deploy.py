@@ -10,12 +10,12 @@ from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.cli.warnings import warn_of_notes
 from orchestra.errors import UserError
 from orchestra.stacks.cluster import DeployOptions, LogOptions, Where, deploy, log, pods, removable, remove
-from orchestra.units import parse_duration
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.logs import Selection
 
 HEADER = ("NAME", "SERVICE", "STATUS", "READY", "RESTARTS", "STARTED", "NODE")
 
@@ -86,15 +86,10 @@ def preview_down(invocation: Invocation) -> int:
     return 0
 
 
-def show_logs(invocation: Invocation) -> int:
+def show_logs(invocation: Invocation, chosen: Selection) -> int:
     """``logs``."""
     values = invocation.values
-    options = LogOptions(
-        services=tuple(values["services"]),
-        follow=values["follow"],
-        tail=None if values["tail"] == "all" else _number(values["tail"]),
-        since=_moment(values["since"]),
-    )
+    options = LogOptions(tuple(chosen.services), values["follow"], chosen.tail, chosen.since.decode())
 
     def show(pod: str, moment: bytes, text: bytes) -> None:
         prefix = b"" if values["no_log_prefix"] else f"{pod} | ".encode()
@@ -121,20 +116,3 @@ def _age(started_at: str) -> str:
     from datetime import datetime
 
     return f"{describe_span(time.time() - datetime.fromisoformat(started_at).timestamp())} ago"
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise UserError(f"--tail is a number of lines or all, not {text!r}")
-    return int(text)
-
-
-def _moment(text: str | None) -> str:
-    """A time as the API takes it: the text itself, or a duration ago."""
-    if not text:
-        return ""
-    try:
-        ago = parse_duration(text) / 1e9
-    except ValueError:
-        return text
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago))

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
+    selection = read_selection(values, time.time())
     if values["driver"]:
         from orchestra.cli.deploy import show_logs
 
-        return show_logs(invocation)
-    selection = read_selection(values, time.time())
+        return show_logs(invocation, selection)
     context = invocation.context
     logs = Logs(context, selection, partial(tell_what_there_is, invocation, context))
     for service in logs.without_log():

@@ -3,89 +3,40 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from orchestra.cluster.api import FIELD_MANAGER
+from orchestra.cluster.api import FIELD_MANAGER, Api
+from orchestra.cluster.change import Change, Effect, Pass
 from orchestra.cluster.http import Refused
 from orchestra.cluster.kinds import CLAIM, MANAGER, STACK, WORKLOADS, Key, Object, is_of, key_of
 from orchestra.cluster.ownership import applied, comparable
 from orchestra.cluster.rollout import awaits, rollout, troubles
 from orchestra.errors import FatalError, OrchestraError, UserError
-from orchestra.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestra.cluster.api import Api
     from orchestra.cluster.rollout import Rollout
 
 _PAUSE = 1.0
 _INVALID = 422
 
 
-class Effect(StrEnum):
-    CREATED = "created"
-    CHANGED = "changed"
-    REPLACED = "replaced"
-    UNCHANGED = "unchanged"
-    REMOVED = "removed"
-
-
-class Change(Record):
-    """before, after: the object, None where it does not exist."""
-
-    key: Key
-    effect: Effect
-    before: Object | None = None
-    after: Object | None = None
-
-
-class Terms(Record):
-    """force: take over fields that others manage. dry: ask what would change, and change nothing. wait: until all pods
-    are available and jobs have completed, for so many seconds. roll_back: after a failure.
-    """
-
-    force: bool = False
-    dry: bool = False
-    wait: bool = True
-    seconds: float = 600.0
-    roll_back: bool = True
-
-
-class Deployment:
-    """One pass. tell: hears what happens, of which object. clock: seconds; pause: waits so many."""
-
-    def __init__(
-        self,
-        api: Api,
-        stack: str,
-        terms: Terms,
-        tell: Callable[[str, str], object],
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._api = api
-        self._stack = stack
-        self._terms = terms
-        self._tell = tell
-        self._clock = clock
-        self._pause = pause
-        self._told: dict[str, str] = {}
-        self._changes: list[Change] = []
+class Deployment(Pass[Api]):
+    """A pass in Kubernetes."""
 
     def run(self, objects: Sequence[Object]) -> tuple[Change, ...]:
         """All changes, those that change nothing too. objects: in the order in which they are to be made.
 
         Raises FatalError and TemporaryError after what was changed is as it was before.
         """
-        exists = self._api.has_namespace()
+        exists = self._cluster.has_namespace()
         if not exists and self._terms.dry:
             return tuple(Change(key_of(item), Effect.CREATED, after=item) for item in objects)
         if not exists:
-            self._api.make_namespace()
-            self._tell(f"namespace/{self._api.namespace}", "created")
-        before = self._api.of_stack(self._stack)
+            self._cluster.make_namespace()
+            self._tell(f"namespace/{self._cluster.namespace}", "created")
+        before = self._cluster.of_stack(self._stack)
         self._check_owners(objects, before)
         deadline = self._clock() + self._terms.seconds
         try:
@@ -100,12 +51,12 @@ class Deployment:
     def _check_owners(self, objects: Sequence[Object], before: Mapping[Key, Object]) -> None:
         """What exists must be of this stack."""
         for key in (key_of(item) for item in objects):
-            found = None if key in before else self._api.find(key)
+            found = None if key in before else self._cluster.find(key)
             if found is not None and not is_of(found, self._stack):
                 labels = found["metadata"].get("labels") or {}
                 owner = f"stack {labels[STACK]}" if labels.get(STACK) else labels.get(MANAGER) or "another program"
                 raise UserError(
-                    f"{key} exists in namespace {self._api.namespace} and is of {owner}",
+                    f"{key} exists in namespace {self._cluster.namespace} and is of {owner}",
                     hint="deploy to a namespace of the stack's own with --namespace",
                 )
 
@@ -141,7 +92,7 @@ class Deployment:
         """How far the workloads are. Raises FatalError if one has failed."""
         found = {}
         kinds = tuple(dict.fromkeys(key.kind for key in keys))
-        live = self._api.of_stack(self._stack, kinds)
+        live = self._cluster.of_stack(self._stack, kinds)
         for key in keys:
             if key not in live:
                 raise FatalError(f"{key} was removed while it was deployed")
@@ -153,7 +104,7 @@ class Deployment:
         return found
 
     def _wait_on(self, unready: Sequence[str], deadline: float) -> None:
-        for pod in self._api.pods(self._stack):
+        for pod in self._cluster.pods(self._stack):
             for text in troubles(pod):
                 self._say(f"pod/{pod['metadata']['name']}", text)
         if self._clock() >= deadline:
@@ -176,7 +127,7 @@ class Deployment:
     def _last_event(self, key: Key) -> str:
         events = [
             event
-            for event in self._api.warnings()
+            for event in self._cluster.warnings()
             if (name := (event.get("involvedObject") or {}).get("name", "")) == key.name
             or name.startswith(f"{key.name}-")
         ]
@@ -190,7 +141,7 @@ class Deployment:
             if key.kind == "Job" and before is not None and rollout(before).failed:
                 effect = Effect.REPLACED  # so that it runs once more
             else:
-                after = self._api.apply(item, force=self._terms.force, dry=dry)
+                after = self._cluster.apply(item, force=self._terms.force, dry=dry)
         except Refused as refused:
             if refused.status != _INVALID or key.kind != "Job" or before is None:
                 raise _explained(refused, key) from refused
@@ -205,9 +156,9 @@ class Deployment:
 
     def _replace(self, item: Object) -> Object:
         key = key_of(item)
-        self._api.delete(key)
-        wait_until_gone(self._api, self._stack, [key], self._clock, self._pause)
-        return self._api.apply(item, force=self._terms.force)
+        self._cluster.delete(key)
+        wait_until_gone(self._cluster, self._stack, [key], self._clock, self._pause)
+        return self._cluster.apply(item, force=self._terms.force)
 
     def _prune(self, objects: Sequence[Object], before: Mapping[Key, Object]) -> None:
         """Remove what has left the file. Claims stay: they hold data."""
@@ -216,7 +167,7 @@ class Deployment:
             if key in wanted or key.kind == CLAIM or before[key]["metadata"].get("ownerReferences"):
                 continue
             if not self._terms.dry:
-                self._api.delete(key)
+                self._cluster.delete(key)
                 self._tell(str(key), Effect.REMOVED)
             self._changes.append(Change(key, Effect.REMOVED, before[key]))
 
@@ -233,7 +184,7 @@ class Deployment:
             return
         if change.before is None:
             if change.key.kind != CLAIM:
-                self._api.delete(change.key)
+                self._cluster.delete(change.key)
                 self._tell(str(change.key), Effect.REMOVED)
             return
         ours = applied(change.before, FIELD_MANAGER)
@@ -243,14 +194,8 @@ class Deployment:
         if change.effect is Effect.REPLACED:
             self._replace(ours)
         else:
-            self._api.apply(ours, force=True)
+            self._cluster.apply(ours, force=True)
         self._tell(str(change.key), "rolled back")
-
-    def _say(self, subject: str, text: str) -> None:
-        """Once, until it changes."""
-        if self._told.get(subject) != text:
-            self._told[subject] = text
-            self._tell(subject, text)
 
 
 def wait_until_gone(

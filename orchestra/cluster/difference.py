@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from orchestra.cluster.deploy import Effect
+from orchestra.cluster.change import Effect
 from orchestra.cluster.ownership import comparable
 from orchestra.compose.yaml_text import render_yaml
 
 if TYPE_CHECKING:
-    from orchestra.cluster.deploy import Change
+    from orchestra.cluster.change import Change
     from orchestra.cluster.kinds import Object
 
 _IDENTITIES = frozenset({"SecretID", "ConfigID"})

@@ -7,53 +7,35 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestra.cluster.deploy import Change, Effect, Terms
+from orchestra.cluster.change import Change, Effect, Pass
 from orchestra.cluster.kinds import Key
+from orchestra.cluster.manager import Manager
 from orchestra.cluster.tasks import NAMESPACE, State, progress
 from orchestra.errors import FatalError, OrchestraError, UserError
+from orchestra.model.desired import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from orchestra.cluster.kinds import Object
-    from orchestra.cluster.manager import Manager
 
 DIGEST = "io.orchestra.digest"
 """A label of what a service and its tasks were made from: the same file changes nothing."""
 _PAUSE = 1.0
-_HEALTHY, _COMPLETED = "service_healthy", "service_completed_successfully"
 
 Needs = dict[str, dict[str, str]]
 """Conditions by service and by the service that it waits for."""
 
 
-class SwarmDeployment:
-    """One pass. tell: hears what happens, of which object. clock: seconds; pause: waits so many."""
-
-    def __init__(
-        self,
-        manager: Manager,
-        stack: str,
-        terms: Terms,
-        tell: Callable[[str, str], object],
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._manager = manager
-        self._stack = stack
-        self._terms = terms
-        self._tell = tell
-        self._clock = clock
-        self._pause = pause
-        self._told: dict[str, str] = {}
-        self._changes: list[Change] = []
+class SwarmDeployment(Pass[Manager]):
+    """A pass in a Swarm."""
 
     def run(self, kinds: Mapping[str, Mapping[str, Object]], needs: Needs) -> tuple[Change, ...]:
         """kinds: specifications of networks, secrets, configs and services, by their names. Raises FatalError after
         what was changed is as it was before.
         """
-        check_manager(self._manager)
-        before = of_stack(self._manager, self._stack)
+        check_manager(self._cluster)
+        before = of_stack(self._cluster, self._stack)
         deadline = self._clock() + self._terms.seconds
         try:
             ids = {kind: self._make(kind, kinds[kind], before[kind]) for kind in ("networks", "secrets", "configs")}
@@ -67,7 +49,7 @@ class SwarmDeployment:
             self._changes += [Change(_key(kind, name), Effect.REMOVED, before[kind][name]) for name in names]
         if not self._terms.dry:
             chosen = {kind: {name: before[kind][name] for name in names} for kind, names in left.items()}
-            take_away(self._manager, chosen, self._tell, self._clock, self._pause)
+            take_away(self._cluster, chosen, self._tell, self._clock, self._pause)
         return tuple(self._changes)
 
     def _make(self, kind: str, wanted: Mapping[str, Object], before: Mapping[str, Object]) -> dict[str, str]:
@@ -81,7 +63,7 @@ class SwarmDeployment:
                 continue
             self._changes.append(Change(_key(kind, name), Effect.CREATED, after=spec))
             if not self._terms.dry:
-                answer = self._manager.post(f"/{kind}/create", labelled)
+                answer = self._cluster.post(f"/{kind}/create", labelled)
                 found[name] = answer.get("ID") or answer.get("Id")
                 self._tell(str(_key(kind, name)), Effect.CREATED)
         return found
@@ -126,8 +108,8 @@ class SwarmDeployment:
     def _look(self, ours: Mapping[str, Object]) -> dict[str, State]:
         found = {}
         for name, spec in ours.items():
-            service = self._manager.get(f"/services/{name}")
-            tasks = self._manager.get("/tasks", filters={"service": [name]})
+            service = self._cluster.get(f"/services/{name}")
+            tasks = self._cluster.get("/tasks", filters={"service": [name]})
             state = progress(service, tasks, spec["TaskTemplate"]["ContainerSpec"]["Labels"][DIGEST], DIGEST)
             self._say(f"service/{name}", "ready" if state.done else state.trouble or state.text)
             if state.failed:
@@ -145,10 +127,10 @@ class SwarmDeployment:
         if not self._terms.dry:
             body = self._referred(wanted, ids)
             if before is None:
-                self._manager.post("/services/create", body)
+                self._cluster.post("/services/create", body)
             else:
                 version = before["Version"]["Index"]
-                answer = self._manager.post(f"/services/{before['ID']}/update", body, version=version)
+                answer = self._cluster.post(f"/services/{before['ID']}/update", body, version=version)
                 for warning in (answer or {}).get("Warnings") or ():
                     self._tell(f"service/{name}", warning)
             self._tell(f"service/{name}", effect)
@@ -162,7 +144,7 @@ class SwarmDeployment:
         for kind, title in (("secrets", "Secret"), ("configs", "Config")):
             for reference in container.get(f"{title}s") or ():
                 name = reference[f"{title}Name"]
-                reference[f"{title}ID"] = ids[kind].get(name) or self._manager.get(f"/{kind}/{name}")["ID"]
+                reference[f"{title}ID"] = ids[kind].get(name) or self._cluster.get(f"/{kind}/{name}")["ID"]
         return made
 
     def _roll_back(self, failure: BaseException) -> None:
@@ -175,23 +157,17 @@ class SwarmDeployment:
             elif change.effect is Effect.CHANGED and change.before is not None:
                 self._put_back(change.key, change.before)
         try:
-            take_away(self._manager, made, self._tell, self._clock, self._pause)
+            take_away(self._cluster, made, self._tell, self._clock, self._pause)
         except OrchestraError as error:
             self._tell(self._stack, f"is not rolled back: {error}")
 
     def _put_back(self, key: Key, before: Object) -> None:
         try:
-            version = self._manager.get(f"/services/{before['ID']}")["Version"]["Index"]
-            self._manager.post(f"/services/{before['ID']}/update", before["Spec"], version=version)
+            version = self._cluster.get(f"/services/{before['ID']}")["Version"]["Index"]
+            self._cluster.post(f"/services/{before['ID']}/update", before["Spec"], version=version)
             self._tell(str(key), "rolled back")
         except OrchestraError as error:
             self._tell(str(key), f"is not rolled back: {error}")
-
-    def _say(self, subject: str, text: str) -> None:
-        """Once, until it changes."""
-        if self._told.get(subject) != text:
-            self._told[subject] = text
-            self._tell(subject, text)
 
 
 def check_manager(manager: Manager) -> None:
@@ -238,15 +214,17 @@ def take_away(
 
 
 def _is_met(needs: Mapping[str, str], states: Mapping[str, State], names: set[str]) -> bool:
-    for name, condition in needs.items():
-        if name not in names:
-            continue
-        state = states.get(name)
-        if state is None:
-            return False
-        if not (state.completed if condition == _COMPLETED else state.done if condition == _HEALTHY else state.started):
-            return False
-    return True
+    return all(name in states and _holds(Condition(needs[name]), states[name]) for name in needs if name in names)
+
+
+def _holds(condition: Condition, state: State) -> bool:
+    match condition:
+        case Condition.COMPLETED:
+            return state.completed
+        case Condition.HEALTHY:
+            return state.done
+        case Condition.STARTED:
+            return state.started
 
 
 def _labelled(spec: Object) -> Object:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestra.cluster.deploy import Effect, wait_until_gone
+from orchestra.cluster.change import Effect
+from orchestra.cluster.deploy import wait_until_gone
 from orchestra.cluster.kinds import CLAIM, NAME, Key
 from orchestra.cluster.rollout import troubles
 from orchestra.named_tuple import NamedTuple

@@ -15,15 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from orchestra.cluster.api import Api
-    from orchestra.cluster.deploy import Change, Terms
+    from orchestra.cluster.change import Change, Terms
     from orchestra.cluster.manager import Manager
     from orchestra.cluster.view import Pod
     from orchestra.stacks.context import Context
     from orchestra.translation.source import Source
 
 SWARM = "swarm"
-TRANSPORTS = ("oci", "oci-archive", "docker-archive", "rootfs")
-"""Before a colon: images that are files of this machine."""
 
 
 class Where(Record):
@@ -70,7 +68,7 @@ def deploy(
     tell: hears of an object what happens to it. Raises the errors of a load, ComposeError for images that the cluster
     cannot get, EnvironmentLack without a cluster, and FatalError when it is not ready, after it was rolled back.
     """
-    from orchestra.cluster.deploy import Terms
+    from orchestra.cluster.change import Terms
     from orchestra.cluster.difference import difference
     from orchestra.translation.source import read
 
@@ -116,6 +114,7 @@ def _to_swarm(
     tell: Callable[[str, str], object],
 ) -> tuple[Change, ...]:
     from orchestra.cluster.swarm import SwarmDeployment
+    from orchestra.model.desired import Condition
     from orchestra.translation.swarm.specs import specs
     from orchestra.translation.swarm.translate import translate_plain
 
@@ -126,7 +125,7 @@ def _to_swarm(
         name
         for service in services.values()
         for name, needed in (service.depends_on or {}).items()
-        if needed.condition == "service_completed_successfully"
+        if Condition(needed.condition) is Condition.COMPLETED
     )
     made = specs(translation.objects[0], stack, translation.files, completing)
     needs: dict[str, dict[str, str]] = {
@@ -145,6 +144,8 @@ def _apart_from_order(losses: Sequence[Diagnostic]) -> list[Diagnostic]:
 
 def local_images(source: Source) -> tuple[Diagnostic, ...]:
     """Images that are on this machine only, at their places."""
+    from orchestra.driver.local.image.naming.reference import TRANSPORTS
+
     found = []
     for key, service in source.stack.services.items():
         path: tuple[str, ...] = ("services", key, "image")

@@ -8,14 +8,15 @@ import pytest
 
 from orchestra.cluster.access import Access
 from orchestra.cluster.api import Api
-from orchestra.cluster.deploy import Deployment, Terms
+from orchestra.cluster.change import Terms
+from orchestra.cluster.deploy import Deployment
 from orchestra.cluster.http import Http
 from tests.cluster.server import Server, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestra.cluster.deploy import Change
+    from orchestra.cluster.change import Change
     from orchestra.translation.result import Translation
 
 

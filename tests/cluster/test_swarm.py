@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from orchestra.cluster.deploy import Terms
+from orchestra.cluster.change import Terms
 from orchestra.cluster.difference import difference
 from orchestra.cluster.manager import Manager
 from orchestra.cluster.swarm import SwarmDeployment, of_stack, take_away
