@@ -10,7 +10,7 @@ from orchestra.linux.systemd.notify import notify
 from orchestra.metrics.exposition import Format
 from orchestra.metrics.serve import Metrics, Server
 from orchestra.stacks.measure import Measuring, choose_stacks
-from orchestra.stacks.sockets import handed_over, listen_at, listen_on, told_to_end
+from orchestra.stacks.sockets import bracketed, handed_over, listen_at, listen_on, split_address, told_to_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
 
 UNIX = "unix:"
-LAST_PORT = 65535
 FORMATS = {"prometheus": Format.PROMETHEUS, "openmetrics": Format.OPENMETRICS}
 
 
@@ -43,8 +42,7 @@ def run(invocation: Invocation) -> int:
     else:
         host, port = read_address(address)
         listener = listen_on(host, port)
-        shown = f"[{host}]" if ":" in host else host
-        _serve(metrics, [listener], f"http://{shown}:{listener.getsockname()[1]}/metrics")
+        _serve(metrics, [listener], f"http://{bracketed(host)}:{listener.getsockname()[1]}/metrics")
     return 0
 
 
@@ -57,7 +55,10 @@ def _serve(metrics: Metrics, listeners: Sequence[socket.socket], address: str) -
 
 def read_address(text: str) -> tuple[str, int]:
     """Of ``ADDRESS:PORT``; an address of version 6 stands in brackets. Raises UserError."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > LAST_PORT:
+    try:
+        host, port = split_address(text)
+    except ValueError:
+        host, port = "", 0
+    if not host:
         raise UserError(f"--listen {text}: expected ADDRESS:PORT or unix:PATH", hint="such as 127.0.0.1:9323")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return host, port

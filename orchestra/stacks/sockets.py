@@ -13,6 +13,7 @@ from orchestra.linux import private_files, unix_socket
 FIRST_FD = 3
 """Of those that a service manager hands over, sd_listen_fds(3)."""
 BACKLOG = 128
+LAST_PORT = 65535
 
 
 def handed_over() -> list[socket.socket]:
@@ -50,6 +51,22 @@ def listen_at(path: str, option: str) -> socket.socket:
         return unix_socket.listen(os.path.abspath(path))
     except OSError as error:
         raise EnvironmentLack(f"cannot listen at {path}: {error.strerror}") from error
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """``ADDRESS:PORT``, the address empty if there is only a port. Of version 6 it stands in brackets.
+
+    Raises ValueError.
+    """
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdecimal() or int(port) > LAST_PORT:
+        raise ValueError(f"{text}: no port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def bracketed(host: str) -> str:
+    """An address of version 6 in brackets, for a port to follow."""
+    return f"[{host}]" if ":" in host else host
 
 
 def listen_on(host: str, port: int) -> socket.socket:

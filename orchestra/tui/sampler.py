@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestra.errors import OrchestraError
 from orchestra.linux.readiness import first_readable, readable
+from orchestra.stacks.hearing import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +35,11 @@ class Sampler:
         self.pauses = False
         self._told = ""
         self._lookout, self._show, self._fail = lookout, show, fail
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._news = Wake()
 
     def wake(self) -> None:
         """Have it look now. From any thread."""
-        with suppress(BlockingIOError):  # it is about to
-            os.write(self._writer, b"x")
+        self._news.give()
 
     def run(self, stop: int) -> None:
         while True:
@@ -50,12 +48,11 @@ class Sampler:
                 self._look(measures)
             least = SHARE * (time.monotonic() - began)
             wait = None if self.pauses else max(least, MEASURED if measures else IDLE)
-            if stop in first_readable([stop, self._reader], wait) or readable(
+            if stop in first_readable([stop, self._news.fileno()], wait) or readable(
                 stop, max(TOGETHER, min(least, MEASURED))
             ):
                 return
-            with suppress(BlockingIOError):
-                os.read(self._reader, 4096)
+            self._news.take()
 
     def _look(self, measures: bool) -> None:
         """An error is told once, not each second."""
@@ -71,5 +68,4 @@ class Sampler:
 
     def close(self) -> None:
         """After its thread has ended."""
-        os.close(self._reader)
-        os.close(self._writer)
+        self._news.close()

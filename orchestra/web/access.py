@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestra.record import Record
+from orchestra.stacks.sockets import bracketed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,7 +108,3 @@ def is_any(address: str) -> bool:
     from ipaddress import ip_address
 
     return ip_address(address).is_unspecified
-
-
-def bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

@@ -17,8 +17,8 @@ from orchestra.linux.systemd.notify import notify
 from orchestra.record import Record
 from orchestra.stacks.containers import find_stack
 from orchestra.stacks.hearing import Wake
-from orchestra.stacks.sockets import listen_on
-from orchestra.web.access import Keys, Role, bracketed, is_any, is_loopback, make_door
+from orchestra.stacks.sockets import bracketed, listen_on, split_address
+from orchestra.web.access import Keys, Role, is_any, is_loopback, make_door
 from orchestra.web.application import make_application
 from orchestra.web.desk import Desk
 from orchestra.web.feed import Feed
@@ -60,17 +60,13 @@ def parse_listen(text: str) -> tuple[str, int]:
     """``ADDRESS:PORT`` or ``PORT``. Raises UserError."""
     from ipaddress import ip_address
 
-    address, _, port = text.rpartition(":")
-    address = address.removeprefix("[").removesuffix("]") or "127.0.0.1"
-    if address == "localhost":
-        address = "127.0.0.1"
     try:
+        address, port = split_address(text)
+        address = "127.0.0.1" if address in ("", "localhost") else address
         ip_address(address)
     except ValueError:
-        port = ""
-    if not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise UserError(f"--listen {text}: expected ADDRESS:PORT", hint="for example 127.0.0.1:8080")
-    return address, int(port)
+        raise UserError(f"--listen {text}: expected ADDRESS:PORT", hint="for example 127.0.0.1:8080") from None
+    return address, port
 
 
 def check_url(text: str) -> None:

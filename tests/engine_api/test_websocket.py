@@ -35,7 +35,7 @@ class Client:
             self.socket.sendall(self.protocol.send(event))
 
     def receive(self):
-        """The next events; after those the connection is at its end there are none."""
+        """The next events; none when the connection is at its end."""
         while not (events := list(self.protocol.events())):
             data = self.socket.recv(1 << 16)
             self.protocol.receive_data(data or None)
