@@ -121,18 +121,28 @@ def try_state(stack, pid):
         return None
 
 
+def hear(events, said, lost):
+    """The first line of the events in which it is said."""
+    heard = []
+    while select.select([events.stdout], [], [], 60)[0]:
+        heard.append(events.stdout.readline().decode())
+        if said in heard[-1]:
+            return heard[-1]
+    return pytest.fail(f"{lost}: not told, but {heard}")
+
+
 def test_what_others_change_is_restored_and_reported(running):
     pid = process(running)
     before = state(running, pid)
-    with running.start("events", stdout=subprocess.PIPE) as events:
+    with running.start("events", stdout=subprocess.PIPE, text=False, bufsize=0) as events:
         try:
             while not select.select([events.stdout], [], [], 0)[0]:  # until it listens
                 nft("flush", "ruleset")
-            running.run("up", "-d")  # what was flushed last is restored: the losses that follow are told singly
             for lost, (lose, said) in LOSSES.items():
+                # What goes on to be applied after the last loss restores a new one without a word.
+                running.run("up", "-d")
                 lose(running, pid)
-                line = next(line for line in events.stdout if said in line)
-                assert "network" in line, lost
+                assert "network" in hear(events, said, lost)
                 assert eventually(lambda: try_state(running, pid) == before), lost
         finally:
             events.terminate()

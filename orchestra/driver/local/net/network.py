@@ -173,12 +173,17 @@ def observe_networks(
         for name, lease in seen:
             key = NetworkName(name)
             if lease.stack == stack:
-                loss = (lost if lease.bridge else "") or losses.get(name, "")
+                loss = _joined(lost if lease.bridge else "", losses.get(name, ""))
                 found.append(observed.Network(key, config_hash=lease.config_hash, loss=loss))
             else:
-                loss = (lost if ruleset.was_applied(home, stack) else "") or losses.get(name, "")
+                loss = _joined(lost if ruleset.was_applied(home, stack) else "", losses.get(name, ""))
                 found.append(observed.Network(key, external=True, loss=loss))
     return tuple(found)
+
+
+def _joined(rules: str, other: str) -> str:
+    """Both losses in one clause: the one that is seen first does not hide what else was changed."""
+    return other if rules in other else ", ".join(filter(None, [rules, other]))
 
 
 def has_rules(home: Home, stack: str) -> bool:

@@ -92,6 +92,17 @@ def test_creating_twice_changes_nothing_unless_the_definition_changed(world):
     ]
 
 
+def test_rules_that_are_lost_do_not_hide_what_else_was_changed(world):
+    world.network()
+    world.attach("web")
+    network.apply(world.home, "s")
+    bridge = lease_file.load(world.home).networks["s_default"].bridge
+    subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    (found,) = network.observe_networks(world.home, "s")
+    assert found.loss == f"its firewall rules were removed or changed, its bridge {bridge} was turned off"
+
+
 def test_a_network_whose_bridge_is_gone_is_not_observed_and_is_made_again(world):
     world.network()
     before = lease_file.load(world.home).networks["s_default"]
