@@ -43,6 +43,11 @@ RESYNC = 60.0
 """Seconds after which everything is looked at again, in case an event was lost."""
 SHORTEST_SLEEP = 0.001
 """Seconds; avoids waking up just before a moment, since clocks round."""
+LONG_PLAN, PAUSE, LONGEST_PAUSE = 0.001, 2, 0.05
+"""After a plan that took more than so many seconds, the next waits so many times as long, but so many seconds at most.
+
+What happens meanwhile is planned for together, so a large stack does not plan anew for each of its containers.
+"""
 
 
 class Engine:
@@ -167,14 +172,14 @@ class Engine:
                 tasks.start_soon(self._looks.follow_events, tasks, self._doubt_everything, name="container events")
                 while True:
                     if self._adopted is not None:
-                        self._step(tasks)
+                        await self._gather(self._step(tasks))
                     await self._sleep()
         finally:
             self._broadcast.close()
 
-    def _step(self, tasks: TaskGroup) -> None:
-        """Plan, and start the actions that are ready."""
-        before = self._plan
+    def _step(self, tasks: TaskGroup) -> float:
+        """Plan, and start the actions that are ready. Returns the seconds that took."""
+        began, before = anyio.current_time(), self._plan
         assert self._adopted is not None
         changes = self._take_changes()
         self._plan = self._planner.plan(self.observed, self.in_flight(), changes, self.now())
@@ -187,6 +192,11 @@ class Engine:
         self._tell(before)
         self._planned.set()
         self._planned = anyio.Event()
+        return anyio.current_time() - began
+
+    async def _gather(self, took: float) -> None:
+        if took > LONG_PLAN:
+            await anyio.sleep(min(took * PAUSE, LONGEST_PAUSE))
 
     async def _sleep(self) -> None:
         wake_at = self._plan.wake_at

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, asynccontextmanager
+from itertools import pairwise
 
 import anyio
 import pytest
+from trio.testing import MockClock
 
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.faults import Faults
@@ -13,6 +15,7 @@ from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.engine.outcome import wait_until_down, wait_until_up
+from orchestra.engine.planner import Planner
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.model.desired import HealthcheckSpec, Request
 from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
@@ -453,3 +456,21 @@ async def test_what_the_driver_told_of_a_start_does_not_hide_that_the_run_has_en
     async with running(Slow(world), desired) as engine:
         await wait_until_up(engine)
         assert isinstance(engine.observed.containers["s-job-1"].status, Exited)
+
+
+@pytest.mark.parametrize("anyio_backend", [("trio", {"clock": MockClock(autojump_threshold=0)})])
+async def test_what_happens_soon_after_a_plan_that_took_long_is_planned_for_together(anyio_backend, monkeypatch):
+    began = []
+
+    def take_long(planner, *arguments):
+        began.append(anyio.current_time())
+        anyio_backend[1]["clock"].jump(0.01)
+        return quick(planner, *arguments)
+
+    quick = Planner.plan
+    monkeypatch.setattr(Planner, "plan", take_long)
+    desired = stack(*(service(f"s{number}") for number in range(30)), at=1.0)
+    async with running(FakeDriver(world_of(desired)), desired) as engine:
+        assert await wait_until_up(engine) == ()
+    assert min(later - earlier for earlier, later in pairwise(began)) == pytest.approx(0.03)
+    assert len(began) < 30
