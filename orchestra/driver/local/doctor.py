@@ -11,6 +11,7 @@ from orchestra.driver.local import trial
 from orchestra.driver.local.net.mark import home_hash
 from orchestra.home import is_rootless
 from orchestra.linux import cgroup, namespaces
+from orchestra.linux.network import libnftables
 from orchestra.linux.security import capabilities
 from orchestra.named_tuple import NamedTuple
 
@@ -264,11 +265,11 @@ def _controllers(root: str) -> list[str]:
 
 
 def _nft() -> Fact:
-    path = shutil.which("nft")
-    if path is None:
-        cost = "no published ports, and no connections from networks to the outside: nft applies these rules"
-        return Fact("program nft", State.LIMITED, "not in PATH", cost, "install the package nftables")
-    return Fact("program nft", State.OK, path)
+    found = libnftables.LIBRARY if libnftables.is_installed() else shutil.which(libnftables.PROGRAM)
+    if found is None:
+        cost = "no published ports, and no connections from networks to the outside: nftables applies these rules"
+        return Fact("nftables", State.LIMITED, "not installed", cost, "install the package nftables")
+    return Fact("nftables", State.OK, found)
 
 
 def _ip_forward() -> Fact:

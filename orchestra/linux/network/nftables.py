@@ -1,7 +1,7 @@
-"""The two tasks of nf_tables that are too frequent to run a program for each (linux/netfilter/nf_tables.h).
+"""The two tasks of nf_tables that every container needs, as raw nfnetlink messages (linux/netfilter/nf_tables.h).
 
-Rule sets are left to the program ``nft``, which takes milliseconds to start and end. Here are only the redirection
-for every container's name server, and the question whether a table exists, as raw nfnetlink messages.
+They are the redirection for its name server, and the question whether a table exists. Rule sets are left to
+``libnftables``.
 """
 
 from __future__ import annotations

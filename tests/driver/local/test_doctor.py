@@ -32,7 +32,7 @@ def test_every_lack_says_what_it_costs_and_what_to_do(home):
     names = [fact.name for fact in facts]
     assert len(names) == len(set(names))
     assert {"kernel", "CAP_SYS_ADMIN", "mount namespaces", "user namespaces", "overlayfs", "cgroups"} <= set(names)
-    assert {"program nft", "ip_forward", "pidfd", "openat2", "mount_setattr", "space for data"} <= set(names)
+    assert {"nftables", "ip_forward", "pidfd", "openat2", "mount_setattr", "space for data"} <= set(names)
 
 
 def test_nothing_of_the_trials_is_left(home, tmp_path):

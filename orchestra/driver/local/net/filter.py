@@ -10,12 +10,11 @@ our rules cannot open what the host's own firewall closes (a FORWARD chain with 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import FatalError
+from orchestra.linux.network import libnftables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -280,13 +279,7 @@ def _prefix(subnet: str) -> Rule:
 
 def apply_rules(transaction: Rule) -> None:
     """Hand the transaction to the kernel; all of it holds afterwards, or nothing. Raises FatalError."""
-    # Not as standard input, which nft opens by the name /dev/stdin: a minimal machine has no such link.
-    file = os.memfd_create("rules")
-    try:
-        os.write(file, json.dumps(transaction).encode())
-        _nft(["-j", "-f", f"/proc/self/fd/{file}"], file)
-    finally:
-        os.close(file)
+    _run(transaction)
 
 
 def list_tables() -> list[str]:
@@ -302,7 +295,7 @@ def remove_table(name: str) -> None:
 
 def _tables() -> list[tuple[str, str]]:
     """Family and name of each."""
-    listing = json.loads(_nft(["-j", "list", "tables"]))["nftables"]
+    listing = json.loads(_run({"nftables": [{"list": {"tables": None}}]}))["nftables"]
     found = [(item["table"]["family"], item["table"]["name"]) for item in listing if "table" in item]
     return [(family, name) for family, name in found if family in FAMILIES]
 
@@ -312,20 +305,12 @@ def joined(transactions: Iterable[Rule]) -> Rule:
     return {"nftables": [command for transaction in transactions for command in transaction["nftables"]]}
 
 
-def _nft(arguments: list[str], *inherited: int) -> str:
+def _run(commands: Rule) -> bytes:
     try:
-        done = subprocess.run(
-            ["nft", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            pass_fds=inherited,
-        )
+        return libnftables.run(json.dumps(commands).encode())
     except FileNotFoundError:
         hint = "install the package nftables"
-        raise FatalError("the program nft is not installed: ports and networks need it", hint=hint) from None
-    if done.returncode:
+        raise FatalError("nftables is not installed: ports and networks need it", hint=hint) from None
+    except (libnftables.Refused, OSError) as error:
         hint = "check that the kernel has nf_tables, and that this process has CAP_NET_ADMIN"
-        raise FatalError(f"nft rejected the rules: {done.stderr.strip()}", hint=hint)
-    return done.stdout
+        raise FatalError(f"nftables rejected the rules: {error}", hint=hint) from None
