@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -126,8 +127,10 @@ def disable(context: Context, units: Units) -> str | None:
 
     Raises FatalError if systemd refuses, and the errors of a load.
     """
-    stack = find_enabled(context, units)
-    if stack is None:
+    stack = find_stack(context).stack
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_begun(units.path(stack)))
+    if not is_for(load(stack, units), units.home):
         return None
     there = _lack(units) is None
     if there:
@@ -170,8 +173,13 @@ def _program() -> list[str]:
     return [sys.executable, "-m", "orchestra"] if program.endswith("/__main__.py") else [program]
 
 
+def _begun(path: str) -> str:
+    """Where the file is while it is written: systemd reads only names that end like a unit's."""
+    return f"{path}.new"
+
+
 def _write(path: str, text: str) -> None:
-    temporary = f"{path}.new"  # systemd reads only names that end like a unit's
+    temporary = _begun(path)
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

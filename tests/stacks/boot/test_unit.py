@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +124,71 @@ def test_without_systemd_it_says_what_to_run_at_boot(tmp_path, monkeypatch):
         enabling.enable(context, Units(str(tmp_path), home=str(tmp_path)))
     assert caught.value.hint.endswith(f"env ORCHESTRA_HOME={tmp_path} /usr/bin/orchestra -p shop recover")
     assert os.listdir(tmp_path) == []
+
+
+class Killed(BaseException):
+    """The process has ended here."""
+
+
+class Systemd:
+    """Links what is enabled, as systemd does. left: how many more steps are taken before the process is killed."""
+
+    def __init__(self, units: Units) -> None:
+        self.left, self._units = None, units
+
+    def step(self):
+        if self.left == 0:
+            raise Killed
+        self.left = None if self.left is None else self.left - 1
+
+    def act(self, act, *arguments):
+        self.step()
+        act(*arguments)
+
+    def call(self, _bus, member, _signature, *values):
+        self.step()
+        folder = Path(self._units.directory, f"{self._units.target}.wants")
+        for name in values[0] if member in ("EnableUnitFiles", "DisableUnitFiles") else ():
+            folder.mkdir(exist_ok=True)
+            (folder / name).unlink(missing_ok=True)
+            if member == "EnableUnitFiles":
+                (folder / name).symlink_to(Path(self._units.directory, name))
+        return ("job",)
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch):
+    made = Systemd(Units(str(tmp_path), home="/home"))
+    monkeypatch.setattr(enabling.manager, "is_booted", lambda: True)
+    monkeypatch.setattr(enabling.manager, "connect", lambda _user: ExitStack())
+    monkeypatch.setattr(enabling.manager, "call", made.call)
+    monkeypatch.setattr(enabling.manager, "wait_for_job", lambda *_: "done")
+    for act in (os.replace, os.unlink):
+        monkeypatch.setattr(enabling.os, act.__name__, partial(made.act, act))
+    return made
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_enable_and_disable_that_were_killed_are_completed_by_the_next(systemd, tmp_path, steps):
+    units = Units(str(tmp_path), home="/home")
+    context = Context(find_home({"ORCHESTRA_HOME": "/home"}, 0), "local", Project(name="shop"), {}, str(tmp_path))
+
+    def kill_after(command):
+        systemd.left = steps
+        with suppress(Killed):
+            command(context, units)
+        systemd.left = None
+
+    kill_after(enabling.enable)
+    assert enabling.disable(context, units) in ("shop", None)
+    assert [path.name for path in tmp_path.rglob("*shop*")] == []
+
+    kill_after(enabling.enable)
+    assert enabling.enable(context, units).unit == "orchestra-shop.service"
+    assert enabled_stacks(units) == {"shop"}
+    kill_after(enabling.disable)
+    assert enabling.disable(context, units) in ("shop", None)
+    assert [path.name for path in tmp_path.rglob("*shop*")] == []
 
 
 def row(name, **fields):
