@@ -157,6 +157,7 @@ def _without(base: Any, ours: Any) -> Any:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for an answer: its second one would wait for the client to confirm the first
     served: Server
 
     def log_message(self, *_arguments: object) -> None:
