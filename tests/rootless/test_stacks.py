@@ -29,15 +29,18 @@ services:
     image: rootfs:../tree
     command: sh -c "echo hello from web > /tmp/index.html; exec httpd -f -p 80 -h /tmp"
     ports: ["127.0.0.1:{port}:80"]
+    stop_signal: SIGKILL
     healthcheck: {{test: ["CMD", "wget", "-qO-", "http://127.0.0.1/"], interval: 1s}}
   client:
     image: rootfs:../tree
     command: sh -c "id; wget -qO- http://web/; exec sleep 1000"
+    stop_grace_period: 1s
     user: "1000:1000"
     depends_on: {{web: {{condition: service_healthy}}}}
   inner:
     image: rootfs:../tree
     command: sleep 1000
+    stop_grace_period: 1s
     networks: [closed]
     volumes: ["data:/data"]
 networks:
@@ -198,7 +201,7 @@ services:
     assert {eventually(lambda number=number: echoed(port, number)) for number in range(3)} == {b"0", b"1", b"2"}
     assert "eth" not in plain.orchestra("exec", "none", "ip", "addr").stdout
     assert plain.orchestra("exec", "made", "stat", "-c", "%u %g", "/tmp/id").stdout == "1000 1000\n"
-    plain.orchestra("down")
+    plain.orchestra("down", "-t", "0")
     eventually(lambda: not plain.processes(), 60)
 
 
@@ -244,7 +247,7 @@ def test_a_way_out_is_found_and_ends_with_the_last_stack(make_plain, program, ga
     shown = ["nsenter", "-t", str(keeper), "-n", "ip", "route"]
     assert subprocess.run(shown, capture_output=True, text=True).stdout.startswith(f"default via {gateway} ")
     assert "plain:x:" in plain.orchestra("exec", "one", "wget", "-qO-", f"http://{ELSEWHERE}/passwd").stdout
-    plain.orchestra("down")
+    plain.orchestra("down", "-t", "0")
     eventually(lambda: not plain.processes(), 60)
 
 
