@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 
 import pytest
 
+from tests import warm
 from tests.examples.conftest import needs_containers
-from tools.beside import PAGE, read_page, run
+from tools.beside import PAGE, SECONDS, read_page
 
 pytestmark = [*needs_containers, pytest.mark.timeout(240)]
 
@@ -15,12 +16,11 @@ pytestmark = [*needs_containers, pytest.mark.timeout(240)]
 def test_every_row_of_the_page(write_stack):
     text, rows = read_page(PAGE.read_text())
     stack = write_stack(text.replace("busybox:1.37", "rootfs:BUSYBOX"), name="beside")
-    program = [sys.executable, "-m", "orchestra"]
     wrong = []
     for row in rows:
-        code, said = run(program, row, stack.folder, stack.environment)
-        if code != row.own:
-            wrong.append(f"{row.command}: {code}, not {row.own}\n{said}")
+        done = warm.run(shlex.split(row.command), env=stack.environment, cwd=stack.folder, timeout=SECONDS)
+        if done.returncode != row.own:
+            wrong.append(f"{row.command}: {done.returncode}, not {row.own}\n{done.stdout}{done.stderr}")
     assert not wrong, "\n".join(wrong)
     assert len(rows) > 90
     assert all(row.reason for row in rows if row.docker != row.own)
