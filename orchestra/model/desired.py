@@ -341,6 +341,12 @@ class ContainerSpec(Record):
         return self.initializes or self.name
 
     @property
+    def lenders(self) -> tuple[ServiceName, ...]:
+        """The services of the stack whose namespaces it joins (``service:NAME``), or whose volumes it mounts."""
+        sources = (self.network_mode, self.pid, self.ipc, *(source.whose for source in self.volumes_from))
+        return tuple(whose.service for whose in sources if isinstance(whose, OfService))
+
+    @property
     def mounted_image_keys(self) -> tuple[str, ...]:
         return tuple(image_key(mount.image, self.platform) for mount in self.mounts if isinstance(mount, ImageMount))
 

@@ -103,6 +103,8 @@ class Container(Record):
     hooks_done: how many of post_start have succeeded since a command last started it.
     drained_at: when it gave its names and published ports to the other containers of its service, 0 if it did not;
     stand_in: as in ContainerSpec.
+    made_with: by container whose namespaces it shares, whose volumes it mounts or that it initializes, the id that
+    container had when this one was made. Times do not tell: the clock may be set back.
     """
 
     name: ContainerName
@@ -138,6 +140,7 @@ class Container(Record):
     left: Mapping[str, float] = {}
     drained_at: float = 0.0
     stand_in: bool = False
+    made_with: Mapping[ContainerName, str] = {}
 
     @property
     def hooks_left(self) -> tuple[Hook, ...]:

@@ -11,6 +11,7 @@ from orchestra.plan.creation import create, is_being_removed, is_unfinished
 from orchestra.plan.dependency import COMPLETE
 from orchestra.plan.earlier import find_refusal
 from orchestra.plan.hooks import stop
+from orchestra.plan.replace import is_outlived
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _step_of_init(
     if seen is None or is_unfinished(seen):
         return create(situation, init)
     status = seen.status
-    outdated = seen.config_hash != init.config_hash or seen.created_at < owner.created_at
+    outdated = seen.config_hash != init.config_hash or is_outlived(owner, seen)
     if isinstance(status, Running):
         return stop(situation, seen, f"{owner.name} was replaced", replaces=True) if outdated else None
     if isinstance(status, Exited) and not status.succeeded:

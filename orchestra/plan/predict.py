@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestra.model.desired import ContainerSpec, Endpoint
+    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
 
@@ -69,7 +70,7 @@ def predict_all(observed: Observed, actions: Iterable[Action], now: float) -> Ob
                 origin = replace(images.get(spec.image_key, Image(spec.image_key, "")), digest=digest)
                 if spec.name not in containers or not containers[spec.name].config_hash:
                     mounted = {key: images[key].digest for key in spec.mounted_image_keys if key in images}
-                    containers[spec.name] = created(spec, origin, now, mounted)
+                    containers[spec.name] = created(spec, origin, now, mounted, _made_with(spec, containers))
             case StartContainer(name=name) | RunHooks(name=name) | StopContainer(name=name):
                 if name in containers:
                     containers[name] = _after(containers[name], action, now)
@@ -99,7 +100,13 @@ def with_container(observed: Observed, name: str, container: Container | None) -
     return replace(observed, containers=containers)
 
 
-def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mapping[str, str]) -> Container:
+def created(
+    spec: ContainerSpec,
+    image: Image,
+    now: float,
+    mounted_images: Mapping[str, str],
+    made_with: Mapping[ContainerName, str],
+) -> Container:
     """The container that ``create`` makes from a specification and images."""
     return Container(
         name=spec.name,
@@ -126,7 +133,17 @@ def created(spec: ContainerSpec, image: Image, now: float, mounted_images: Mappi
         post_start=spec.post_start,
         pre_stop=spec.pre_stop,
         stand_in=spec.stand_in,
+        made_with=made_with,
     )
+
+
+def _made_with(spec: ContainerSpec, containers: Mapping[str, Container]) -> dict[ContainerName, str]:
+    if not (spec.initializes or spec.lenders):
+        return {}
+    firsts = (each for each in containers.values() if each.service in spec.lenders and each.index == 1)
+    owners = [each for each in firsts if not each.stand_in]
+    owners += [containers[spec.initializes]] if spec.initializes in containers else []
+    return {owner.name: owner.id for owner in owners}
 
 
 def _connected(container: Container, endpoint: Endpoint) -> Container:

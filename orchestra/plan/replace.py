@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.sharing import OfService
 from orchestra.model.wish import Recreate
 from orchestra.plan.volumes import named_volumes
 
@@ -50,7 +49,7 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
                 return f"volume {volume} is not mounted"
     for owner in shared_with(situation, spec):
         seen = situation.observed.containers.get(owner.name)
-        if seen and container.created_at < seen.created_at:
+        if seen and is_outlived(seen, container):
             lends = owner.service in [getattr(source.whose, "service", None) for source in spec.volumes_from]
             return f"it {'mounts volumes of' if lends else 'shares a namespace with'} {owner.name}, which was replaced"
     return drained
@@ -66,8 +65,12 @@ def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec
 
     The first replica of each service.
     """
-    return [
-        situation.replicas[whose.service][0]
-        for whose in (spec.network_mode, spec.pid, spec.ipc, *(source.whose for source in spec.volumes_from))
-        if isinstance(whose, OfService) and situation.replicas.get(whose.service)
-    ]
+    return [situation.replicas[service][0] for service in spec.lenders if situation.replicas.get(service)]
+
+
+def is_outlived(owner: Container, container: Container) -> bool:
+    """Whether ``container`` was made with a container that ``owner`` has replaced."""
+    if known := container.made_with.get(owner.name):
+        return known != owner.id
+    # It is only predicted, or an earlier version of Orchestra, which did not write that down, has made it.
+    return container.created_at < owner.created_at

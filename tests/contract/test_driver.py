@@ -10,10 +10,12 @@ from orchestra.errors import TemporaryError
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.hook import Hook
 from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.sharing import OfService
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
 from orchestra.record import replace
+from tests.contract.conftest import STACK
 from tests.plan.stacks import going_down
 
 SAY = Hook(
@@ -68,6 +70,18 @@ async def test_every_action_does_what_was_predicted_and_may_be_repeated(kind, us
         assert set(verbs) >= {"create", "start", "stop", "remove"}
         left = await driver.observe(going_down(used.desired))
         assert (left.containers, left.networks, left.volumes) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("how", [{"pid": OfService("sleeper")}, {"initializes": f"{STACK}-sleeper-1"}])
+async def test_a_container_tells_with_which_one_it_was_made(using, how):
+    async with using("sleeper", "quick") as used:
+        for _ in range(2):
+            owner = await used.create("sleeper")
+            assert owner.id
+            await used.driver.create(replace(used.spec("quick"), **how), used.digest)
+            assert (await used.look("quick")).made_with == {owner.name: owner.id}
+            for service in ("quick", "sleeper"):
+                await used.driver.remove(used.name(service), volumes=AnonymousVolumes.DELETE)
 
 
 async def test_a_container_is_created_runs_and_ends(using):

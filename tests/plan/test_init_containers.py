@@ -99,6 +99,16 @@ def test_they_run_again_before_a_container_that_was_created_anew():
     ]
 
 
+def test_it_runs_again_for_another_container_whatever_the_clock_said():
+    """That is set back between two containers, and an earlier version of Orchestra has not written down for which."""
+    known = changed(changed(UP, "s-web-1", id="one", status=Created(), created_at=400.0), SECOND, created_at=401.0)
+    first = changed(known, FIRST, made_with={"s-web-1": "one"}, created_at=50.0)
+    assert f"remove {FIRST}" not in ready(WEB, first)
+    assert ready(WEB, changed(first, "s-web-1", id="two", created_at=40.0)) == [f"remove {FIRST}"]
+    unknown = changed(known, FIRST, made_with={}, created_at=401.0)
+    assert ready(WEB, unknown) == ["start s-web-1"]
+
+
 def test_no_replica_starts_while_the_container_that_they_ran_before_is_being_removed():
     desired = initialized(replicas=2)
     world = changed(world_after(desired), "s-web-2", status=Created())

@@ -11,6 +11,7 @@ from orchestra.model.observed import Exited, Network, Running, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
 from orchestra.plan.done import is_down
+from orchestra.plan.replace import is_outlived
 from orchestra.testing.simulation.simulation import Simulation, WallClock
 from orchestra.testing.simulation.troubles import PEACE, draw_troubles
 from orchestra.testing.simulation.virtual_time import run_in_virtual_time
@@ -170,7 +171,7 @@ class Schedule:
                 if dependency.restart and dependency.service not in self.desired.failing:
                     assert container.status.started_at >= first.created_at, f"{spec.name} did not go with {first.name}"
                 if spec.network_mode == OfService(dependency.service):
-                    assert container.created_at >= first.created_at, f"{spec.name} shares what {first.name} was"
+                    assert not is_outlived(first, container), f"{spec.name} shares what {first.name} was"
 
     def check_down(self) -> None:
         assert is_down(self.desired, self.world.view(self.desired))

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.user import User
     from orchestra.home import Home
     from orchestra.model.desired import ContainerSpec, Endpoint, Port
+    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container
 
 LAST = (*BUNDLE, RECORD)
@@ -222,8 +223,9 @@ class Containers:
             spec = self._completed(spec, image)
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             mounted = self._mounted_images.digests(spec)
+            made_with = kept.record.container.made_with if kept else self._made_with(spec)
             container = replace(
-                created(spec, seen, kept.record.container.created_at if kept else time.time(), mounted),
+                created(spec, seen, kept.record.container.created_at if kept else time.time(), mounted, made_with),
                 id=kept.record.container.id if kept else os.urandom(32).hex(),
             )
             joins = self._joins(spec)
@@ -293,6 +295,11 @@ class Containers:
                 case OfContainer(container):
                     found.append((kind, container))
         return tuple(found)
+
+    def _made_with(self, spec: ContainerSpec) -> dict[ContainerName, str]:
+        names = [*([spec.initializes] if spec.initializes else []), *map(self._first_of, spec.lenders)]
+        records = (sound(load_record, self._stack_home.container(name)) for name in names)
+        return {record.container.name: record.container.id for record in records if record is not None}
 
     def _joined_pid(self, name: str, kind: str, target: str) -> int:
         """A process in the namespace that a container shares. Raises TemporaryError while there is none."""

@@ -15,6 +15,7 @@ from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
 from orchestra.model.wish import Goal, Wish
 from orchestra.plan.backoff import delay
+from orchestra.plan.replace import is_outlived
 from orchestra.plan.restart import next_run
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class CheckedDriver(FakeDriver):
             assert seen is not None, f"{name} was started before {init.name}"
             assert isinstance(seen.status, Exited), f"{name} was started before {init.name} ended"
             assert seen.status.succeeded, f"{name} was started although {init.name} failed"
-            assert owner is None or seen.created_at >= owner.created_at, f"{name} was started before {init.name} again"
+            assert owner is None or not is_outlived(owner, seen), f"{name} was started before {init.name} again"
             ended.append(seen.status.finished_at)
         assert ended == sorted(ended) or self.world.is_shifted, f"the init containers of {name} did not run in order"
 
