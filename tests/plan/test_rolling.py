@@ -7,10 +7,11 @@ import re
 from orchestra.model.desired import Endpoint, Port
 from orchestra.model.observed import Check, Observed
 from orchestra.model.sharing import Host
-from orchestra.model.update import Order, Update
+from orchestra.model.update import Ending, Failing, Order, Update
+from orchestra.plan.plan import plan
 from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.record import replace
-from tests.plan.stacks import service, stack
+from tests.plan.stacks import changed, service, stack
 from tests.plan.test_preview import lines, planned, world_after
 
 
@@ -53,6 +54,19 @@ def test_the_next_one_waits_for_health_and_for_the_delay():
     told = rolled(Update(1, 30.0), healthy=True)
     assert told.index("start  container/s-web-1") < told.index("stop   container/s-web-2")
     assert told.count("stop ") == 3
+
+
+def test_what_a_paused_update_has_left_alone_does_not_go_with_its_dependency():
+    """Once stopped, it would come back as what has failed."""
+    before = stack(service("db"), service("web", "db!", update=Update()))
+    after = stack(service("db"), service("web", "db!", config_hash="v2", update=Update()), at=200.0)
+    after = replace(after, failing={"web": Failing(Ending.PAUSED, 210.0, "")})
+    world = changed(world_after(before), "s-db-1", created_at=300.0)
+    assert planned(before, world).startswith("1.  stop   container/s-web-1  s-db-1 was replaced")
+    check = Check("v2", world.images["app"].digest, 201.0)
+    paused = plan(after, replace(world, checked={"s-web-1": check}), {}, 400.0)
+    assert paused.ready == ()
+    assert [blocked.reason for blocked in paused.blocked] == ["its definition changed; the update of web is paused"]
 
 
 START_FIRST = Update(order=Order.START_FIRST)

@@ -158,7 +158,10 @@ class Schedule:
             self.check_ages()
 
     def check_ages(self) -> None:
-        """What goes with another container that runs is not older than that one, even if that was made anew."""
+        """What goes with another container that runs is not older than that one, even if that was made anew.
+
+        A replica that a paused update has left alone stays: once stopped, it would come back as what has failed.
+        """
         containers = self.world.observed.containers
         for spec in self.desired.of_services:
             container = containers.get(spec.name)
@@ -168,7 +171,8 @@ class Schedule:
                 first = containers.get(f"{STACK}-{dependency.service}-1")
                 if first is None or not isinstance(first.status, Running):
                     continue
-                if dependency.restart and dependency.service not in self.desired.failing:
+                held = spec.service in self.desired.failing and container.config_hash != spec.config_hash
+                if dependency.restart and dependency.service not in self.desired.failing and not held:
                     assert container.status.started_at >= first.created_at, f"{spec.name} did not go with {first.name}"
                 if spec.network_mode == OfService(dependency.service):
                     assert not is_outlived(first, container), f"{spec.name} shares what {first.name} was"
