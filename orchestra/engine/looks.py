@@ -65,22 +65,26 @@ class Looks:
         seen: as the driver saw it at the end of an action, unless another look has been stored since the mark.
         """
         attempts = 0
+        resource = ResourceId.container(name)
         async with self._locks[name]:
-            if self._view.has_changed(ResourceId.container(name), mark):
+            if self._view.has_changed(resource, mark):
                 seen = None
             self._due.discard(name)
             while True:
+                mark = self._view.mark()
                 try:
                     container = seen or await self._driver.inspect(name)
                 except TemporaryError:
                     await anyio.sleep(delay(attempts))
                     attempts += 1
                 except DriverError as error:
-                    self._fail(ResourceId.container(name), Verb.LOOK, error)
+                    self._fail(resource, Verb.LOOK, error)
                     break
                 else:
+                    if self._view.has_changed(resource, mark):
+                        continue  # a full look has shown something else meanwhile, which may be newer
                     self._view.put_container(name, container)
-                    self._view.drop_failure(ResourceId.container(name), only=Verb.LOOK)
+                    self._view.drop_failure(resource, only=Verb.LOOK)
                     break
         self._seen()
 

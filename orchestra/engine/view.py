@@ -59,7 +59,7 @@ class View:
         for name in sorted(before.containers.keys() | seen.containers.keys()):
             if settled(ResourceId.container(name)):
                 container = _with_newer_health(before.containers.get(name), seen.containers.get(name))
-                self._put_container(name, container, quiet=not self._complete)
+                self._put_container(name, container)
         self.observed = replace(
             self.observed,
             networks=_chosen(Kind.NETWORK, before.networks, seen.networks, settled),
@@ -77,7 +77,7 @@ class View:
     def put_container(self, name: str, container: Container | None) -> None:
         """Store the result of a look at one container."""
         self._touch(ResourceId.container(name))
-        self._put_container(name, container, quiet=False)
+        self._put_container(name, container)
 
     def put_health(self, name: str, started_at: float, health: Health) -> bool:
         """Store the health of the run that began at ``started_at``; do nothing if that run is over.
@@ -146,13 +146,15 @@ class View:
         self._count += 1
         self._changed[resource] = self._count
 
-    def _put_container(self, name: str, container: Container | None, *, quiet: bool) -> None:
+    def _put_container(self, name: str, container: Container | None) -> None:
+        """Tells what has changed; what was there before the first full look had ended is no change."""
         before = self.observed.containers.get(name)
         if before == container:
             return
         self.observed = with_container(self.observed, name, container)
+        self._touch(ResourceId.container(name))
         self._unplanned.add(ResourceId.container(name))
-        if quiet:
+        if not self._complete:
             return
         for change, subject in _changes(before, container):
             ended = subject.status if change == "exited" and isinstance(subject.status, Exited) else None

@@ -474,3 +474,29 @@ async def test_what_happens_soon_after_a_plan_that_took_long_is_planned_for_toge
         assert await wait_until_up(engine) == ()
     assert min(later - earlier for earlier, later in pairwise(began)) == pytest.approx(0.03)
     assert len(began) < 30
+
+
+async def test_a_look_that_took_long_does_not_undo_what_a_full_look_has_shown():
+    desired = stack(service("web", restart="no"), at=1.0)
+    overtaken = anyio.Event()
+
+    class Slow(FakeDriver):
+        """A look at a container that runs ends when it has ended, and a later full look has shown that."""
+
+        async def inspect(self, name):
+            container = await super().inspect(name)
+            if container is not None and isinstance(container.status, Running):
+                self.world.kill(name)
+                await engine.look_afresh()
+                overtaken.set()
+            return container
+
+    world = world_of(desired)
+    async with running(Slow(world), desired) as engine:
+        with engine.subscribe() as events:
+            await overtaken.wait()
+            engine.set_desired(going_down(desired, at=clock()))
+            assert await wait_until_down(engine) == ()
+            told = [events.receive_nowait() for _ in range(events.statistics().current_buffer_used)]
+    changes = [event.change for event in told if isinstance(event, ContainerEvent)]
+    assert changes == ["created", "started", "exited", "removed"]

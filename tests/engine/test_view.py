@@ -31,6 +31,16 @@ def test_the_first_full_look_is_no_news():
     assert events == []
 
 
+def test_a_look_at_one_container_before_that_is_no_news_either():
+    events = []
+    view = View("s", events.append, lambda: 500.0)
+    mark = view.mark()
+    view.put_container("s-web-1", WORLD.containers["s-web-1"])
+    view.merge(WORLD, mark, (), images=True)
+    assert view.observed.containers == WORLD.containers
+    assert events == []
+
+
 def test_a_full_look_does_not_undo_what_was_learned_while_it_was_made():
     view, events = view_of()
     mark = view.mark()

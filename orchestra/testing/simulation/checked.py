@@ -103,7 +103,7 @@ class CheckedDriver(FakeDriver):
             assert early <= ROUNDING or self.world.is_shifted, f"{name} was restarted {early:.1f} s too early"
         wish = self._desired.wish(spec.service) if spec.one_off is None else Wish(alone=spec.one_off.alone)
         assert not wish.rests, f"{name} was started, but is to rest"
-        goes_back = name in self.engine.observed.refused
+        goes_back = (spec.initializes or name) in self.engine.observed.refused
         assert wish.goal is Goal.RUN or restarts or goes_back, f"{name} was started, but is to be created only"
         for dependency in spec.depends_on if not wish.alone else ():
             needed = self._desired.wish(dependency.service)

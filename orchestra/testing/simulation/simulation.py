@@ -16,6 +16,7 @@ from orchestra.plan.plan import plan
 from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.testing.simulation.checked import CheckedDriver
 from orchestra.testing.simulation.troubles import PEACE
+from orchestra.testing.simulation.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,7 @@ class Simulation:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._follow_runs, self.engine)
                     tasks.start_soon(follow_updates, self.engine, self._end_updates)
+                    tasks.start_soon(Watch(self.engine, self.world).run)
                     await self.engine.run()
             await anyio.lowlevel.checkpoint()
 
