@@ -112,6 +112,15 @@ class StackHome(Record):
         return f"{self.run}/names.sock"
 
     @property
+    def api_sockets(self) -> str:
+        """Docker's Engine API for containers with `use_api_socket`: `ACCESS.sock`, for each access that they have."""
+        return f"{self.run}/api"
+
+    def api_socket(self, access: str) -> str:
+        """One of them."""
+        return f"{self.run}/api/{access}.sock"
+
+    @property
     def followers(self) -> str:
         """Sockets of the processes that follow logs; `orchestra.shim.followers` has the protocol."""
         return f"{self.run}/followers"

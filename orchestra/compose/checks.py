@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.compose import sharing
 from orchestra.compose.addresses import check_addresses
+from orchestra.compose.api_socket import check_api_access
 from orchestra.compose.control_characters import check_control_characters
 from orchestra.compose.healing import check_healing
 from orchestra.compose.implied import all_dependencies
@@ -58,6 +59,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         _check_agreement(service, path, context)
         check_limits(service, path, context)
         check_healing(service, path, context)
+        check_api_access(service, path, context)
         _check_scale(service, path, context, scale.get(key))
     _check_number(context, scale)
     _check_names(context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.compose.api_socket import api_variables
 from orchestra.compose.cdi import is_cdi_name
 from orchestra.compose.healing import restarts_unhealthy
 from orchestra.compose.log_drivers import logging
@@ -63,6 +64,7 @@ def first_replica(
         command=service.command,
         entrypoint=service.entrypoint,
         environment={
+            **api_variables(service),
             **{name: value for name, value in (service.environment or {}).items() if value is not None},
             **model_names(service, context),
         },

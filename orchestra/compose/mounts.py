@@ -5,10 +5,11 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
+from orchestra.compose.api_socket import api_mounts
 from orchestra.compose.image_references import locate_image
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.model.desired import VolumeSource
-from orchestra.model.mount import BindMount, FileMount, ImageMount, Mount, TmpfsMount, VolumeMount
+from orchestra.model.mount import ApiMount, BindMount, FileMount, ImageMount, Mount, TmpfsMount, VolumeMount
 from orchestra.model.names import ServiceName
 from orchestra.model.sharing import OfContainer, OfService
 from orchestra.record import replace
@@ -39,11 +40,12 @@ def mounts(key: str, known: Mapping[str, Mounts], context: Context) -> Mounts:
 def _own(key: str, context: Context) -> list[Mount]:
     service = context.stack.services[key]
     path: Path = ("services", key)
-    found = [
+    found: list[Mount] = [*api_mounts(service)]
+    found += (
         mount
         for index, volume in enumerate(service.volumes)
         if (mount := _volume(volume, (*path, "volumes", index), context))
-    ]
+    )
     found += map(_tmpfs, service.tmpfs)
     found += _files(service, "configs", path, context)
     found += _files(service, "secrets", path, context)
@@ -113,7 +115,7 @@ def _inherited(key: str, known: Mapping[str, Mounts], context: Context) -> list[
 
 
 def _may_be_lent(mount: Mount) -> bool:
-    return not (isinstance(mount, TmpfsMount) or (isinstance(mount, VolumeMount) and not mount.name))
+    return not (isinstance(mount, TmpfsMount | ApiMount) or (isinstance(mount, VolumeMount) and not mount.name))
 
 
 def volume_sources(service: Service) -> tuple[VolumeSource, ...]:
@@ -129,7 +131,7 @@ def volume_sources(service: Service) -> tuple[VolumeSource, ...]:
 
 
 def _read_only(mount: Mount) -> Mount:
-    return mount if isinstance(mount, FileMount | ImageMount) else replace(mount, read_only=True)
+    return mount if isinstance(mount, FileMount | ImageMount | ApiMount) else replace(mount, read_only=True)
 
 
 def _files(service: Service, attribute: str, path: Path, context: Context) -> list[Mount]:

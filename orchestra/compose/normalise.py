@@ -6,6 +6,7 @@ import os.path
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from orchestra.compose.api_socket import api_access
 from orchestra.compose.config_hash import config_hash, service_hash
 from orchestra.compose.container import first_replica
 from orchestra.compose.image_references import image_reference
@@ -184,6 +185,7 @@ def _surroundings(key: str, service: Service, context: Context) -> dict[str, obj
     edits, _ = context.device_edits(service)
     return {
         **({"devices": encode(edits)} if edits != DeviceEdits() else {}),
+        **({"api": access} if (access := api_access(service)) else {}),
         **({"models": model_names(service, context)} if service.models else {}),
         "interfaces": fixed(key, context),
         "bind": default_bind(key, context) if service.ports else "",

@@ -47,17 +47,22 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[str], None])
     handed = handed_over()
     listeners = handed or [listen_at(path, "--socket")]
     world = World(context, read_only=options.read_only, stacks=options.stacks)
-    world.events.start()
-    if not options.read_only:
-        start_reaper(world)
     ready("the sockets of the service manager" if handed else path)
     notify("READY=1")
     try:
-        Server(world, listeners, options.idle).serve(stop)
+        serve_world(world, Server(world, listeners, options.idle), stop)
     finally:
         if not handed:
             os.unlink(path)
-    if not options.read_only:
+
+
+def serve_world(world: World, server: Server, stop: int) -> None:
+    """Until the server is idle, or ``stop``, a descriptor, is readable."""
+    world.events.start()
+    if not world.read_only:
+        start_reaper(world)
+    server.serve(stop)
+    if not world.read_only:
         _clear_away(world)
 
 

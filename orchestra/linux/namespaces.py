@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CLONE_NEWTIME = 0x00000080
+CLONE_FS = 0x00000200
+"""Not a namespace: for a thread that joins a mount namespace, which needs a root directory of its own (setns(2))."""
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000

@@ -1,4 +1,5 @@
-"""What a container finds below ``/`` besides its image: entries of ``volumes``, ``tmpfs``, ``configs`` and ``secrets``.
+"""What a container finds below ``/`` besides its image: entries of ``volumes``, ``tmpfs``, ``configs`` and ``secrets``,
+and the socket of ``use_api_socket``.
 
 target: an absolute path in the container, in all of them.
 """
@@ -6,6 +7,7 @@ target: an absolute path in the container, in all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from orchestra.model.codec import tagged
 from orchestra.record import Record, replace
@@ -83,4 +85,20 @@ class FileMount(Record):
         return Record.__repr__(replace(self, content=None))
 
 
-Mount = BindMount | VolumeMount | TmpfsMount | ImageMount | FileMount
+class ApiAccess(StrEnum):
+    """What a container may do with the socket of the API: everything, or change or look at only its own stack."""
+
+    ALL = "all"
+    STACK = "stack"
+    READ_ONLY = "read-only"
+
+
+@tagged
+class ApiMount(Record):
+    """A socket of Docker's Engine API, which is served while a program in the container uses it."""
+
+    target: str
+    access: ApiAccess = ApiAccess.ALL
+
+
+Mount = BindMount | VolumeMount | TmpfsMount | ImageMount | FileMount | ApiMount

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Port, Ulimit
-from orchestra.model.mount import BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
+from orchestra.model.mount import ApiMount, BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, fields
 from orchestra.regex import regex
@@ -155,6 +155,8 @@ def _describe_item(item: object) -> tuple[str, str]:
             return item.target, _shown((item.name or "volume") + _READ_ONLY * item.read_only + subpath)
         case ImageMount():
             return item.target, _shown(f"image {item.image}" + (item.subpath and f", {item.subpath}"))
+        case ApiMount():
+            return item.target, _shown(f"API socket, {item.access}")
         case TmpfsMount():
             return item.target, _shown("tmpfs" + _READ_ONLY * item.read_only)
         case Port():

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.engine_api.client import Engine
-from tests.examples.conftest import busybox_root, eventually, write_shared_stack
+from tests.examples.conftest import busybox_root, eventually, write_shared_stack, write_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.examples.conftest import Stack
 
-__all__ = ["busybox_root", "write_shared_stack"]
+__all__ = ["busybox_root", "write_shared_stack", "write_stack"]
 
 FILE = """
 services:

@@ -88,6 +88,7 @@ REMARKS: dict[str, str] = {
     "services.*.gpus": "of CDI files in `/etc/cdi` and `/var/run/cdi`; refused if none describes them",
     "services.*.devices": "paths, or names of CDI devices such as `nvidia.com/gpu=0`",
     "services.*.provider": "run by `up` before anything else, and by `down` after everything else",
+    "services.*.use_api_socket": "[a socket that is served while it is used](engine-api.md#in-a-container-of-a-stack)",
     "services.*.userns_mode": "`host`, as containers have it anyway; other modes are refused",
     "services.*.logging.driver": "see [log drivers](log-drivers.md); `fluentd` and the like are reported",
     "services.*.logging.options": "see [log drivers](log-drivers.md); options without an effect are reported",

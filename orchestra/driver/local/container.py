@@ -23,6 +23,7 @@ from orchestra.driver.local.bundle.host import observe_host
 from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file
+from orchestra.driver.local.image.registry.credentials import stored_credentials
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.kept import (
     announce,
@@ -53,7 +54,7 @@ from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.home import is_rootless
 from orchestra.linux import private_files, whole_files
 from orchestra.linux.process import parse_signal
-from orchestra.model.mount import VolumeMount
+from orchestra.model.mount import ApiAccess, ApiMount, FileMount, VolumeMount
 from orchestra.model.names import container_name
 from orchestra.model.observed import Created, Image, Running
 from orchestra.model.sharing import OfContainer, OfService
@@ -519,7 +520,7 @@ class Containers:
 
         Volumes without a name get one. Raises TemporaryError if a container that lends its volumes does not exist.
         """
-        mounts = spec.mounts
+        mounts = spec.mounts + self._credentials(spec)
         for more in (lent_mounts(self._home, self._stack, spec), tuple(map(VolumeMount, image.config.volumes))):
             taken = {os.path.normpath(mount.target) for mount in mounts}
             mounts += tuple(mount for mount in more if os.path.normpath(mount.target) not in taken)
@@ -535,6 +536,13 @@ class Containers:
             stop_signal=_stop_signal(spec, image),
             expose=spec.expose + image.config.exposed_ports,
         )
+
+    def _credentials(self, spec: ContainerSpec) -> tuple[FileMount, ...]:
+        """For a container that may pull and push images through the API. Never a part of what is written down."""
+        if not any(isinstance(mount, ApiMount) and mount.access is ApiAccess.ALL for mount in spec.mounts):
+            return ()
+        text = stored_credentials(self._images.environment or os.environ)
+        return (FileMount("/run/secrets/docker/config.json", content=text, mode=0o400),)
 
 
 def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:

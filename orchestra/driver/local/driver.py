@@ -15,6 +15,7 @@ from anyio.to_thread import run_sync
 from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local import hook as hooks
 from orchestra.driver.local import probe, volume
+from orchestra.driver.local.api_sockets import ApiSockets
 from orchestra.driver.local.container import Containers, Following
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.keeping import Keeping
@@ -93,6 +94,7 @@ class LocalDriver:
         self._keeping = Keeping(self._containers.keep)
         self._names: NameServer | None = None
         self._networks: NetworkWatch | None = None
+        self._api: ApiSockets | None = None
         self._serves = False
         self._turns = Turns()
 
@@ -129,6 +131,9 @@ class LocalDriver:
                 tasks.start_soon(self._watch_networks, opened, changed.send_nowait, name="watch on networks")
                 if is_rootless(os.environ):
                     tasks.start_soon(self._watch_keeper, name="watch on the home's keeper")
+                self._api = ApiSockets(self._stack_home, tasks)
+                opened.callback(self._api.close)
+                await self._api.adopt(await run_sync(self._containers.names))
                 self._serves = True
                 with suppress(DriverError):  # it is tried again, and commands that wait for it get the error
                     await self._projections.settle()
@@ -273,6 +278,8 @@ class LocalDriver:
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
         with runtime_errors(spec.name):
+            if self._api is not None:
+                self._api.open_for(spec)
             attachment, container = await self._turns.take(self._make, spec, image_digest)
         self._watch.add(spec.name)
         self._keeping.note(spec.name)

@@ -38,7 +38,6 @@ UNSUPPORTED: dict[str, str] = {
     **{f"services.*.{kind}.[].image": _IN_THE_CONTAINER for kind in ("post_start", "pre_stop")},
     **{f"services.*.{kind}.[].per_replica": _IN_THE_CONTAINER for kind in ("post_start", "pre_stop")},
     "services.*.storage_opt": "the root file system has no quota",
-    "services.*.use_api_socket": "mount the socket of orchestra api as a volume instead",
     "services.*.volumes.[].bind.selinux": "SELinux labels are not set",
     "networks.*.ipam.options": "addresses are assigned in order",
 }

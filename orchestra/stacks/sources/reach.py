@@ -108,6 +108,8 @@ def _powers(loaded: Loaded, service: Service, directory: str) -> Iterator[str]:
                 yield f"{kind} of {place(definition.file)}"
     if service.privileged:
         yield "privileged"
+    if service.use_api_socket:
+        yield "the API of this machine's containers"
     for name in HOST_NAMESPACES:
         if getattr(service, name) == "host":
             yield f"{name}: host"

@@ -16,7 +16,7 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux import private_files
 from orchestra.linux.directory_lock import locked
 from orchestra.linux.mounts.procfs import PROC_SUPER_MAGIC, file_system_kind
-from orchestra.model.mount import BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
+from orchestra.model.mount import ApiMount, BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.record import Record
 
 if TYPE_CHECKING:
@@ -99,6 +99,10 @@ def _resolve(home: Home, stack: str, spec: ContainerSpec, mount: Mount) -> Resol
         case FileMount():
             source = write_file(home.stack(stack).container(spec.name), spec, mount)
             return ResolvedMount(mount.target, "bind", source, ("rbind", "rprivate"), read_only=True)
+        case ApiMount():
+            return ResolvedMount(
+                mount.target, "bind", home.stack(stack).api_socket(mount.access), ("rbind", "rprivate")
+            )
         case unreachable:
             assert_never(unreachable)
 
@@ -118,10 +122,20 @@ def check_sources(home: Home, stack: str, spec: ContainerSpec, *, settled: bool 
                     _volume(home, spec, mount, mount.name, starting=settled)
             case FileMount():
                 check_file(spec, mount)
+            case ApiMount():
+                _check_api(spec)
             case TmpfsMount() | ImageMount():
                 pass
             case unreachable:
                 assert_never(unreachable)
+
+
+def _check_api(spec: ContainerSpec) -> None:
+    from importlib.util import find_spec
+
+    if find_spec("h11") is None:
+        message = f"service {spec.service}: use_api_socket needs the package h11"
+        raise FatalError(message, hint="pip install 'orchestra[api]'")
 
 
 def _check_bind(spec: ContainerSpec, mount: BindMount, *, starting: bool) -> None:

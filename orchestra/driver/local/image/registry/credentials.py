@@ -10,6 +10,7 @@ import binascii
 import json
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,18 @@ def find_credentials(repository: str, environment: Mapping[str, str]) -> Credent
         if found is not None:
             return found
     return None
+
+
+def stored_credentials(environment: Mapping[str, str]) -> str:
+    """A ``config.json`` of everything that is stored in the files themselves; what only helpers know is left out."""
+    found: dict[str, Any] = {}
+    for path in auth_files(environment):
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError), open(path, "rb") as file:
+            try:
+                found = {**mapping(parse_document(file.read()), "auths"), **found}
+            except DocumentError as error:
+                raise FatalError(f"{path}: {error}", hint="correct the file, or log in again") from error
+    return json.dumps({"auths": found})
 
 
 def auth_files(environment: Mapping[str, str]) -> list[str]:
