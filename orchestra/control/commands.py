@@ -409,7 +409,7 @@ class Commands:
                 continue
             if not isinstance(status, Exited):
                 continue
-            wish = desired.wish(spec.service)
+            wish = desired.wish_of(spec)
             restarts = wish.restart and not wish.rests and status.started_at < wish.at
             stays = status.stopped or wish.rests or next_run(spec.restart, container, status) is None
             stays = stays and not restarts

@@ -27,7 +27,7 @@ from orchestra.model.result import (
     WaitResult,
 )
 from orchestra.plan.action import StopContainer
-from orchestra.plan.desire import after_restart, leave, restart, start, stop, without_containers
+from orchestra.plan.desire import after_restart, apart, leave, restart, start, stop, without_containers
 from orchestra.plan.done import Standing, judge_removal, judge_stop
 from orchestra.plan.removal import orphans
 from orchestra.plan.selection import to_restart, to_start, with_containers
@@ -74,7 +74,12 @@ class LifeCycle:
         """Raises UserError if there is no container to start."""
         self._commands.need_to_know()
         services = to_start(self._commands.wanted, request.services)
-        await self._commands.want(lambda current: start(current, _those(current, services), self._clock()))
+        alone = request.containers
+
+        def started(current: Desired) -> Desired:
+            return apart(current, start(current, _those(current, services), self._clock()), alone)
+
+        await self._commands.want(started)
         return await self._come_up(services, wait=request.wait, timeout=request.wait_timeout)
 
     async def restart(self, request: RestartRequest) -> StartResult:
@@ -83,7 +88,12 @@ class LifeCycle:
         if not chosen:
             return StartResult()
         at, timeout = request.asked_at or self._clock(), request.timeout
-        await self._commands.want(lambda current: restart(current, _those(current, chosen), timeout, at))
+        alone = request.containers
+
+        def restarted(current: Desired) -> Desired:
+            return apart(current, restart(current, _those(current, chosen), timeout, at), alone)
+
+        await self._commands.want(restarted)
         result = await self._come_up(chosen)
         await self._commands.want(lambda current: after_restart(current, at))
         return result
@@ -91,21 +101,27 @@ class LifeCycle:
     async def stop(self, request: StopRequest) -> StopResult:
         """Raises UserError if another command starts some of the containers again before all have exited."""
         asked = self._existing(request.services)
-        chosen = frozenset(request.services)
-        await self._commands.want(lambda current: stop(current, _those(current, asked), request.timeout, self._clock()))
+        chosen, alone = frozenset(request.services), frozenset(request.containers)
+
+        def stopped(current: Desired) -> Desired:
+            return apart(current, stop(current, _those(current, asked), request.timeout, self._clock()), alone)
+
+        await self._commands.want(stopped)
         wanted_again: frozenset[ServiceName] = frozenset()
 
         def is_decided(desired: Desired, observed: Observed, plan: Plan) -> bool:
             nonlocal wanted_again
-            wanted_again = frozenset(name for name in asked if not desired.wish(name).rests)
-            return bool(wanted_again) or not (judge_stop(observed, plan, chosen).starting or self._is_stopping(asked))
+            specs = (spec for spec in desired.of_services if spec.service in asked and _selected(spec.name, alone))
+            wanted_again = frozenset(spec.service for spec in specs if not desired.wish_of(spec).rests)
+            stops = judge_stop(observed, plan, chosen, alone).starting or self._is_stopping(asked)
+            return bool(wanted_again) or not stops
 
         await self._engine.wait(is_decided)
         if wanted_again:
             names = ", ".join(sorted(wanted_again))
             raise UserError(f"another command has started {names} in the meantime")
-        failures = judge_stop(self._engine.observed, self._engine.plan, chosen).failures
-        seen = self._engine.observed.containers.values()
+        failures = judge_stop(self._engine.observed, self._engine.plan, chosen, alone).failures
+        seen = [each for each in self._engine.observed.containers.values() if _selected(each.name, alone)]
         resting = (each.name for each in seen if each.service in asked and not each.one_off and _rests(each))
         return StopResult(report_failures(failures, self._engine.desired), tuple(sorted(resting)))
 
@@ -136,18 +152,20 @@ class LifeCycle:
 
     async def kill(self, request: KillRequest) -> KillResult:
         """Send a signal. As in Docker, SIGKILL and a container's stop signal set its restart policy aside."""
-        chosen = self._existing(request.services)
+        chosen, alone = self._existing(request.services), request.containers
         await self._engine.wait(_always)
-        for_good = {each.service for each in self._running(chosen) if request.signal in (KILL, _stop_signal(each))}
+        running = self._running(chosen, alone)
+        for_good = {each.service for each in running if request.signal in (KILL, _stop_signal(each))}
 
         def without_another_run(current: Desired) -> Desired:
             asked = replace(current.request, remove_orphans=current.request.remove_orphans or request.remove_orphans)
-            return replace(leave(current, _those(current, for_good), self._clock()), request=asked)
+            left = apart(current, leave(current, _those(current, for_good), self._clock()), alone)
+            return replace(left, request=asked)
 
         if for_good or request.remove_orphans:
             await self._commands.want(without_another_run)
             await self._engine.wait(_always)
-        killed = self._running(chosen)
+        killed = self._running(chosen, alone)
         for container in killed:
             await self._driver.kill(container.name, request.signal)
         if request.remove_orphans:
@@ -161,7 +179,8 @@ class LifeCycle:
         if not isinstance(driver, Pauses):
             raise UserError("this driver cannot pause containers")
         await self._engine.wait(_always)
-        changed = [each.name for each in self._running(chosen) if _is_paused(each) is not request.paused]
+        running = self._running(chosen, request.containers)
+        changed = [each.name for each in running if _is_paused(each) is not request.paused]
         for name in changed:
             await (driver.pause(name) if request.paused else driver.unpause(name))
         await self._engine.look_afresh()
@@ -269,14 +288,19 @@ class LifeCycle:
         self._commands.need_to_know()
         return frozenset(with_containers(self._commands.wanted, services))
 
-    def _running(self, services: Collection[str]) -> list[Container]:
+    def _running(self, services: Collection[str], names: Collection[str] = ()) -> list[Container]:
         containers = sorted(self._engine.observed.containers.items())
         running = (each for _, each in containers if isinstance(each.status, Running) and not each.one_off)
-        return [each for each in running if each.service in services]
+        return [each for each in running if each.service in services and _selected(each.name, names)]
 
 
 def _always(_desired: Desired, _observed: Observed, _plan: Plan) -> bool:
     return True
+
+
+def _selected(name: str, names: Collection[str]) -> bool:
+    """Whether it is one of these; without names, all are."""
+    return not names or name in names
 
 
 def _rests(container: Container) -> bool:

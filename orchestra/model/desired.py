@@ -20,6 +20,10 @@ from orchestra.model.update import Failing, Update
 from orchestra.model.wish import Wish
 from orchestra.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orchestra.model.observed import Container
+
 
 class Condition(StrEnum):
     """When a dependency counts as ready (Compose ``depends_on.*.condition``)."""
@@ -463,7 +467,8 @@ class Desired(Record):
     model_endpoint, where they answer. wishes: see ``wish``. earlier,
     earlier_networks: what the last command has changed, before the change, see ``plan.earlier``. provided: by service
     of ``providers``, the variables that it has given to containers that depend on it. finished: ids of the last one-off
-    commands whose containers have been started and are gone, so that none is started twice.
+    commands whose containers have been started and are gone, so that none is started twice. apart: what was asked of
+    single replicas; see ``wish_of``.
     """
 
     stack: StackName
@@ -477,6 +482,7 @@ class Desired(Record):
     images: tuple[ImageSpec, ...] = ()
     request: Request = Request()
     wishes: Mapping[ServiceName, Wish] = {}
+    apart: Mapping[ContainerName, Wish] = {}
     earlier: tuple[Earlier, ...] = ()
     earlier_networks: tuple[NetworkSpec, ...] = ()
     providers: tuple[ProviderSpec, ...] = ()
@@ -505,9 +511,14 @@ class Desired(Record):
         """What is asked of a service; by default, that it runs."""
         return self.wishes.get(service) or Wish(self.request.at)
 
-    def stop_timeout(self, service: ServiceName) -> float | None:
-        """Seconds that its containers have to end; None for the stop_grace_period of each."""
-        own = self.wish(service).stop_timeout
+    def wish_of(self, container: Container | ContainerSpec) -> Wish:
+        """What is asked of a replica: that of its service, unless a later command was about this replica alone."""
+        own, shared = self.apart.get(container.name), self.wish(container.service)
+        return shared if own is None or own.at < shared.at else own
+
+    def stop_timeout(self, container: Container | ContainerSpec) -> float | None:
+        """Seconds that it has to end; None for its own stop_grace_period."""
+        own = self.wish_of(container).stop_timeout
         return self.request.stop_timeout if own is None else own
 
     @property

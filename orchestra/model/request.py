@@ -128,45 +128,59 @@ class DownRequest(Record):
 
 
 class StopRequest(Record):
-    """Stop containers and keep them. A second request with less time shortens the first."""
+    """Stop containers and keep them. A second request with less time shortens the first.
+
+    containers: those of the services, if not all. Until the next command about their service, this holds for them.
+    """
 
     services: tuple[str, ...] = ()
     timeout: float | None = None
+    containers: tuple[str, ...] = ()
 
 
 class StartRequest(Record):
-    """Start what there is of the services and of those that they depend on. wait: as in ``UpRequest``."""
+    """Start what there is of the services and of those that they depend on. wait: as in ``UpRequest``.
+
+    containers: as in ``StopRequest``; nothing else is started then.
+    """
 
     services: tuple[str, ...] = ()
     wait: bool = False
     wait_timeout: float | None = None
+    containers: tuple[str, ...] = ()
 
 
 class RestartRequest(Record):
     """Stop containers and start them again. alone: without those that depend on them with ``restart: true``.
 
-    asked_at: as in ``UpRequest``; runs that began since then are not ended again.
+    asked_at: as in ``UpRequest``; runs that began since then are not ended again. containers: as in ``StopRequest``.
     """
 
     services: tuple[str, ...] = ()
     timeout: float | None = None
     alone: bool = False
     asked_at: float = 0.0
+    containers: tuple[str, ...] = ()
 
 
 class KillRequest(Record):
-    """Send a signal to containers. remove_orphans: remove those of services that the file does not declare."""
+    """Send a signal to containers. remove_orphans: remove those of services that the file does not declare.
+
+    containers: as in ``StopRequest``.
+    """
 
     signal: int
     services: tuple[str, ...] = ()
     remove_orphans: bool = False
+    containers: tuple[str, ...] = ()
 
 
 class PauseRequest(Record):
-    """Have all processes of containers stand still, or move again."""
+    """Have all processes of containers stand still, or move again. containers: those of the services, if not all."""
 
     services: tuple[str, ...] = ()
     paused: bool = True
+    containers: tuple[str, ...] = ()
 
 
 class ConnectRequest(Record):

@@ -118,7 +118,7 @@ class Explainer:
         return container is not None and isinstance(container.status, Exited)
 
     def _resting(self, spec: ContainerSpec, container: Container | None) -> Cause | None:
-        wish = self._desired.wish(spec.service)
+        wish = self._desired.wish_of(spec)
         runs = container is not None and isinstance(container.status, Running)
         if runs or wish.goal is Goal.RUN:
             return None

@@ -51,7 +51,7 @@ def next_connection(
 
 def leaves(situation: Situation, spec: ContainerSpec, container: Container, network: str) -> bool:
     """Whether the container, as it is, is going to be disconnected from the network."""
-    if situation.wish(spec.service).rests or situation.is_never_replaced(spec, container):
+    if situation.replica_wish(spec).rests or situation.is_never_replaced(spec, container):
         return False
     named = any(endpoint.network == network for endpoint in spec.endpoints)
     by_hand = container.endpoints.get(network) == BY_HAND

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 def plan_container(situation: Situation, spec: ContainerSpec) -> Action | Blocked | Failed | None:
     """What to do now about a desired container. ``removal`` handles those that have to leave first."""
-    if situation.wish(spec.service).rests:
+    if situation.replica_wish(spec).rests:
         situation.hopeless.add(ResourceId.container(spec.name))  # it stays as it is, even if others wait for it
         return None
     if spec.name in situation.leaving or ResourceId.container(spec.name) in situation.in_flight:
@@ -184,7 +184,7 @@ def _fate_of_volumes(situation: Situation, spec: ContainerSpec, container: Conta
     """The data of a renamed service is handed on; a container of another service does not get it."""
     if container.service != spec.service and container.service in situation.declared:
         return AnonymousVolumes.LEAVE
-    wish = situation.wish(spec.service)
+    wish = situation.replica_wish(spec)
     renewed = wish.renew_volumes and container.created_at < wish.at
     return AnonymousVolumes.DELETE if renewed else AnonymousVolumes.HAND_ON
 
@@ -198,7 +198,7 @@ def _may_run(situation: Situation, name: str) -> bool:
 
 def _is_unchecked(situation: Situation, spec: ContainerSpec) -> bool:
     """Whether the container, which a dependency is about to take along, could not be started again yet."""
-    if spec.name in situation.leaving or situation.wish(spec.service).rests:
+    if spec.name in situation.leaving or situation.replica_wish(spec).rests:
         return False
     goes_back = spec.name in situation.earlier and find_refusal(situation.desired, situation.observed, spec)
     return not goes_back and is_to_be_checked(situation, spec)

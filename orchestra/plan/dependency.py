@@ -99,6 +99,8 @@ def check_dependencies(situation: Situation, spec: ContainerSpec, *, settled: bo
             continue
         outcome = _SATISFIED[dependency.condition]
         for replica in situation.replicas.get(dependency.service, ()):
+            if situation.replica_wish(replica).rests:
+                continue
             standing, words = _standing(situation, replica, dependency, settled)
             if standing is _Standing.MET:
                 continue
@@ -155,7 +157,7 @@ def _standing(
             return _Standing.WAITING, f"{name} {RESTARTED}"
     if container is None or name in situation.leaving:
         return _Standing.WAITING, f"{name} to be started"
-    if situation.wish(replica.service).goal is Goal.CREATE:
+    if situation.replica_wish(replica).goal is Goal.CREATE:
         return _Standing.MET, ""
     match container.status:
         case Created():
@@ -205,13 +207,13 @@ def _ended(
 
 def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
     """Whether a container that is not running still has to be started, because of the last command."""
-    if situation.wish(spec.service).goal is not Goal.RUN:
+    if situation.replica_wish(spec).goal is not Goal.RUN:
         return False
     match container.status:
         case Created():
             return True
         case Exited(finished_at=finished_at, stopped=stopped):
-            if stopped or finished_at < situation.wish(spec.service).at:
+            if stopped or finished_at < situation.replica_wish(spec).at:
                 return True
             return replaced_dependency(situation, spec, container) is not None
         case Running():
@@ -220,7 +222,7 @@ def is_due(situation: Situation, spec: ContainerSpec, container: Container) -> b
 
 def is_to_restart(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
     """Whether the run of a container has to end, and another to begin, because of the last command."""
-    wish = situation.wish(spec.service)
+    wish = situation.replica_wish(spec)
     status = container.status
     return wish.restart and isinstance(status, Running) and status.started_at < wish.at
 

@@ -68,7 +68,7 @@ def with_wishes_of(current: Desired, new: Desired) -> Desired:
         return service in current.wishes and (current.wish(service).rests or service not in touched)
 
     wishes = {service: current.wish(service) if keeps(service) else wish for service, wish in new.wishes.items()}
-    return replace(new, wishes=wishes)
+    return replace(new, wishes=wishes, apart=current.apart)
 
 
 def start(current: Desired, services: Collection[ServiceName], at: float) -> Desired:
@@ -89,11 +89,15 @@ def after_restart(current: Desired, at: float) -> Desired:
 
     at: Unix time of the command.
     """
-    wishes = {
-        service: replace(wish, restart=False) if wish.restart and wish.at == at else wish
-        for service, wish in current.wishes.items()
-    }
-    return replace(current, wishes=wishes)
+
+    def done(wish: Wish) -> Wish:
+        return replace(wish, restart=False) if wish.restart and wish.at == at else wish
+
+    return replace(
+        current,
+        wishes={service: done(wish) for service, wish in current.wishes.items()},
+        apart={name: done(wish) for name, wish in current.apart.items()},
+    )
 
 
 def stop(current: Desired, services: Collection[ServiceName], timeout: float | None, at: float) -> Desired:
@@ -116,6 +120,17 @@ def leave(current: Desired, services: Collection[ServiceName], at: float) -> Des
     """
     running = [service for service in services if current.wish(service).goal is not Goal.STOP]
     return _wished(current, running, Wish(at, Goal.LEAVE))
+
+
+def apart(current: Desired, after: Desired, names: Collection[str]) -> Desired:
+    """What a command about services has asked for, for these replicas of them alone; without names for all.
+
+    current, after: the desired state before and after it.
+    """
+    if not names:
+        return after
+    asked = {spec.name: after.wish(spec.service) for spec in current.of_services if spec.name in names}
+    return replace(after, wishes=current.wishes, apart={**current.apart, **asked})
 
 
 def without_containers(current: Desired, names: Collection[str], services: Collection[str]) -> Desired:

@@ -67,7 +67,7 @@ def is_under_way(
     return any(
         spec.name in making
         and _selected(spec.service, services)
-        and desired.wish(spec.service).goal in (Goal.RUN, Goal.CREATE)
+        and desired.wish_of(spec).goal in (Goal.RUN, Goal.CREATE)
         for spec in desired.of_services
     )
 
@@ -153,7 +153,7 @@ class _Judge:
         resource = ResourceId.container(spec.name)
         situation = self.situation
         container = situation.observed.containers.get(spec.name)
-        goal = situation.wish(spec.service).goal
+        goal = situation.replica_wish(spec).goal
         if goal is Goal.LEAVE:
             return _Stage.DONE, ""
         if goal is Goal.STOP:
@@ -270,12 +270,16 @@ def judge_down(
     return Standing(any(map(concerns, busy)), failures=tuple(failures))
 
 
-def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = ()) -> Standing:
-    """The progress of a ``stop``: it is over when each container of these services (empty: all) has ended or cannot."""
+def judge_stop(observed: Observed, plan: Plan, services: Collection[str] = (), names: Collection[str] = ()) -> Standing:
+    """The progress of a ``stop``: it is over when each container of these services (empty: all) has ended or cannot.
+
+    names: of the containers, if they are not all.
+    """
     running = {
         ResourceId.container(container.name)
         for container in observed.containers.values()
-        if isinstance(container.status, Running) and _selected(container.service, services) and not container.one_off
+        if isinstance(container.status, Running) and not container.one_off
+        if _selected(container.service, services) and _selected(container.name, names)
     }
     stuck = {failure.resource for failure in plan.failed}
     while more := {b.resource for b in plan.blocked if b.resource not in stuck and not stuck.isdisjoint(b.waits_for)}:

@@ -104,7 +104,7 @@ def is_checked(situation: Situation, spec: ContainerSpec) -> bool:
     return (
         seen is not None
         and (seen.config_hash, seen.image_digest) == (spec.config_hash, digest)
-        and seen.at >= situation.wish(spec.service).at
+        and seen.at >= situation.replica_wish(spec).at
     )
 
 
@@ -122,7 +122,7 @@ def is_to_be_checked(situation: Situation, spec: ContainerSpec) -> bool:
 def find_refusal(desired: Desired, observed: Observed, spec: ContainerSpec) -> Failure | None:
     """Why the definition was refused, if it was refused since the last command."""
     failure = observed.refused.get(spec.name)
-    return None if failure is None or failure.at < desired.wish(spec.service).at else failure
+    return None if failure is None or failure.at < desired.wish_of(spec).at else failure
 
 
 def refusal_of(situation: Situation, spec: ContainerSpec) -> Failed | None:

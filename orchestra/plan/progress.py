@@ -137,7 +137,7 @@ def watched_until(situation: Situation, spec: ContainerSpec, container: Containe
     status = container.status
     if spec.update is None or not isinstance(status, Running):
         return None
-    is_update = spec.service in situation.updating and container.created_at >= situation.wish(spec.service).at
+    is_update = spec.service in situation.updating and container.created_at >= situation.replica_wish(spec).at
     if not is_update and spec.service not in situation.stand_ins:
         return None
     return status.started_at + spec.update.monitor
@@ -154,7 +154,7 @@ def find_failure(situation: Situation, spec: ContainerSpec, container: Container
     refusal = find_refusal(situation.desired, situation.observed, spec)
     if refusal is not None:
         return f"{spec.name}: {refusal.error}"
-    at, monitor = situation.wish(spec.service).at, spec.update.monitor
+    at, monitor = situation.replica_wish(spec).at, spec.update.monitor
     failure = situation.observed.failures.get(ResourceId.container(spec.name))
     if failure is not None and failure.verb in MADE and failure.at >= at and _is_final(failure):
         return f"{spec.name}: {failure.error}"

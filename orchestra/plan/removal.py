@@ -45,7 +45,7 @@ def find_departures(situation: Situation) -> dict[str, Departure]:
             departures[name] = Departure("its command has ended, and orphans are removed")
         elif held := _holds_changed(situation, spec, container):
             departures[name] = Departure(f"the definition of network {held} changed")
-        elif spec.one_off is None and situation.wish(spec.service).goal is Goal.STOP:
+        elif spec.one_off is None and situation.replica_wish(spec).goal is Goal.STOP:
             departures[name] = Departure("asked to be stopped", keep=True)
     return departures
 

@@ -38,7 +38,7 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
         image, digest = situation.observed.images.get(key), container.mounted_images.get(key)
         if image and image.digest and digest and image.digest != digest:
             return f"image {key}, which it mounts, changed"
-    wish = situation.wish(spec.service)
+    wish = situation.replica_wish(spec)
     if wish.recreate is Recreate.ALWAYS and container.created_at < wish.at:
         return "asked to be recreated"
     if wish.renew_volumes and _is_to_be_renewed(situation, spec, container):
@@ -57,7 +57,7 @@ def replacement_reason(situation: Situation, spec: ContainerSpec, container: Con
 
 def _is_to_be_renewed(situation: Situation, spec: ContainerSpec, container: Container) -> bool:
     anonymous = set(container.volumes).difference(named_volumes(spec))
-    return bool(anonymous) and container.created_at < situation.wish(spec.service).at
+    return bool(anonymous) and container.created_at < situation.replica_wish(spec).at
 
 
 def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec]:

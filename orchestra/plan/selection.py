@@ -64,6 +64,7 @@ def merge_chosen(
         providers=new.providers
         + tuple(p for p in before.providers if p.service not in chosen and p.service in declared),
         wishes={name: wish for name, wish in new.wishes.items() if name in chosen} | _wishes_of(before, kept),
+        apart={spec.name: before.apart[spec.name] for spec in kept if spec.name in before.apart},
     )
     return with_one_offs_of(current, merged)
 

@@ -110,11 +110,15 @@ class Situation:
     def wish_of(self, spec: ContainerSpec) -> Wish:
         """What is asked of one container: of that of a one-off command nothing but its run."""
         one_off = spec.one_off
-        return self.wish(spec.service) if one_off is None else Wish(one_off.at, alone=one_off.alone)
+        return self.replica_wish(spec) if one_off is None else Wish(one_off.at, alone=one_off.alone)
+
+    def replica_wish(self, spec: ContainerSpec) -> Wish:
+        """See ``Desired.wish_of``."""
+        return self.desired.wish_of(spec) if spec.name in self.desired.apart else self.wish(spec.service)
 
     def is_never_replaced(self, spec: ContainerSpec, container: Container) -> bool:
         """Whether the container existed already when a command said that existing containers are kept."""
-        wish = self.wish(spec.service)
+        wish = self.replica_wish(spec)
         return wish.recreate is Recreate.NEVER and container.created_at < wish.at
 
     def resources(self, names: Iterable[str]) -> tuple[ResourceId, ...]:
@@ -122,7 +126,7 @@ class Situation:
         return tuple(ResourceId.container(name) for name in sorted(set(names)))
 
     def stop_timeout(self, container: Container) -> float:
-        asked = self.desired.stop_timeout(container.service)
+        asked = self.desired.stop_timeout(container)
         return container.stop_grace_period if asked is None else asked
 
     def add(self, verdict: Action | Blocked | Failed | None) -> None:

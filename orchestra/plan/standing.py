@@ -86,7 +86,7 @@ def _runs(observed: Observed, spec: ContainerSpec) -> bool:
 def _is_bad(desired: Desired, observed: Observed, spec: ContainerSpec) -> bool:
     """Whether waiting alone may not help."""
     container = observed.containers.get(spec.name)
-    if container is None or desired.wish(spec.service).rests:
+    if container is None or desired.wish_of(spec).rests:
         return False
     match container.status:
         case Running() as running:

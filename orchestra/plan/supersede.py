@@ -46,12 +46,12 @@ def is_superseded(action: Action, desired: Desired) -> bool:
             wanted = desired.container(name)
             if wanted is None or wanted.config_hash != made_from or _rests(desired, wanted):
                 return True
-            wish = desired.wish(wanted.service)
+            wish = desired.wish_of(wanted)
             ends = wish.restart or wish.recreate is Recreate.ALWAYS
             return wanted.one_off is None and ends and began_at < wish.at
         case StopContainer(name=name, timeout=timeout):
             wanted = desired.container(name)
-            asked = desired.stop_timeout(wanted.service) if wanted else desired.request.stop_timeout
+            asked = desired.stop_timeout(wanted) if wanted else desired.request.stop_timeout
             return asked is not None and asked < timeout
         case CreateNetwork() | CreateVolume() | RemoveNetwork() | RemoveVolume() | RemoveContainer():
             return False
@@ -62,4 +62,4 @@ def is_superseded(action: Action, desired: Desired) -> bool:
 
 
 def _rests(desired: Desired, spec: ContainerSpec) -> bool:
-    return spec.one_off is None and desired.wish(spec.service).rests
+    return spec.one_off is None and desired.wish_of(spec).rests

@@ -114,7 +114,7 @@ class Measuring:
             return {}
         counts = dict.fromkeys((str(service) for service in desired.services if service not in desired.disabled), 0)
         for spec in desired.of_services:
-            if desired.wish(spec.service).goal is Goal.RUN:
+            if desired.wish_of(spec).goal is Goal.RUN:
                 counts[spec.service] = counts.get(spec.service, 0) + 1
         return counts
 

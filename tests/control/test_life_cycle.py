@@ -133,7 +133,7 @@ async def test_stop_and_restart_take_their_own_time(supervised):
         assert s.world.observed.containers["s-web-1"].status.exit_code == 137
         await s.ask(StartRequest(("web",)))
         desired = load_desired(s.home)
-        assert desired.stop_timeout("web") is None
+        assert desired.stop_timeout(desired.containers[0]) is None
 
 
 async def test_a_killed_container_is_not_started_again_and_ends_an_attached_up(supervised):

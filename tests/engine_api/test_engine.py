@@ -63,11 +63,29 @@ def test_logs_of_a_stack_are_framed(engine):
     assert engine.ask("GET", "/containers/shop-web-1/logs", status=400)
 
 
-def test_one_of_several_replicas_is_only_sent_signals(engine):
-    assert "use orchestra" in engine.ask("POST", "/containers/shop-web-1/stop", status=409).json["message"]
+def test_one_of_several_replicas_is_stopped_and_started_alone(engine, served):
+    def began(name):
+        state = engine.get(f"/containers/{name}/json")["State"]
+        return state["StartedAt"] if state["Running"] else None
+
+    first, other = began("shop-web-1"), began("shop-web-2")
     engine.post("/containers/shop-web-1/kill", signal="WINCH")
-    engine.post("/containers/shop-db-1/restart", t=0)
-    assert engine.get("/containers/shop-db-1/json")["State"]["Running"]
+    engine.post("/containers/shop-web-1/pause")
+    assert not engine.get("/containers/shop-web-2/json")["State"]["Paused"]
+    engine.post("/containers/shop-web-1/unpause")
+    engine.post("/containers/shop-web-1/stop", t=0)
+    engine.ask("POST", "/containers/shop-web-1/stop", status=304)
+    served.stack.run("up", "-d", "db")  # says nothing of it
+    assert (began("shop-web-1"), began("shop-web-2")) == (None, other)
+    assert "nothing to do" not in served.stack.run("plan", code=None).stdout  # another ``up`` would start it
+    engine.post("/containers/shop-web-1/start")
+    assert began("shop-web-1") > first
+    engine.post("/containers/shop-web-2/restart", t=0)
+    assert began("shop-web-2") > other
+    engine.post("/containers/shop-web-2/kill")
+    served.stack.run("up", "-d")
+    assert began("shop-web-1") > first
+    assert began("shop-web-2") > other
 
 
 def test_a_container_runs_to_its_end(engine, served):

@@ -12,7 +12,7 @@ from orchestra.model.request import Changes
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import RemoveContainer
-from orchestra.plan.desire import desire, leave, restart, start, stop, without_containers
+from orchestra.plan.desire import apart, desire, leave, restart, start, stop, with_wishes_of, without_containers
 from orchestra.plan.plan import plan
 from orchestra.plan.preview import preview
 from orchestra.record import replace
@@ -235,8 +235,8 @@ def test_a_start_replaces_nothing():
 def test_a_restart_ends_runs_and_begins_others_in_order():
     both = restart(BEFORE, ["db", "web"], 3.0, 200.0)
     assert acted(both, world_after(BEFORE)) == ["stop s-db-1", "start s-db-1", "stop s-web-1", "start s-web-1"]
-    assert both.stop_timeout("db") == 3.0
-    assert both.stop_timeout("log") is None
+    assert both.stop_timeout(both.container("s-db-1")) == 3.0
+    assert both.stop_timeout(both.container("s-log-1")) is None
     alone = changed(world_after(BEFORE), "s-db-1", status=Exited(1, 101.0, 102.0))
     assert acted(restart(BEFORE, ["web"], None, 200.0), alone) == ["stop s-web-1", "start s-web-1"]
 
@@ -257,3 +257,40 @@ def test_containers_that_were_given_up_are_removed_and_not_made_again():
     world = changed(world_after(BEFORE), "s-log-1", status=Exited(0, 101.0, 102.0))
     assert acted(less, world) == ["remove s-log-1"]
     assert less.networks == BEFORE.networks
+
+
+class TestReplicasAlone:
+    TWO = stack(service("db", replicas=2), service("web", "db"))
+
+    def stopped(self):
+        current = desire(self.TWO, self.TWO, Changes(), 100.0)
+        return apart(current, stop(current, ["db"], 3.0, 200.0), ["s-db-2"])
+
+    def test_one_is_stopped_and_the_others_run_on(self):
+        assert acted(self.stopped(), world_after(self.TWO)) == ["stop s-db-2"]
+        assert [self.stopped().stop_timeout(spec) for spec in self.TWO.replicas("db")] == [None, 3.0]
+
+    def test_one_that_was_stopped_keeps_nothing_waiting(self):
+        there = changed(world_after(self.TWO), "s-db-2", status=Exited(0, 101.0, 201.0, stopped=True))
+        there = changed(there, "s-web-1", status=Created())
+        assert acted(self.stopped(), there) == ["start s-web-1"]
+
+    def test_it_is_kept_so_by_commands_about_others_and_by_edits_of_others(self):
+        there = changed(world_after(self.TWO), "s-db-2", status=Exited(0, 101.0, 201.0, stopped=True))
+        other = desire(self.stopped(), self.TWO, Changes(services=WEB, named=WEB, alone=True), 300.0)
+        assert acted(other, there) == []
+        edit = desire(self.stopped(), self.TWO, Changes(), 300.0)
+        assert acted(with_wishes_of(self.stopped(), edit), there) == []
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            lambda current: desire(current, current, Changes(), 300.0),
+            lambda current: start(current, ["db"], 300.0),
+            lambda current: apart(current, start(current, ["db"], 300.0), ["s-db-2"]),
+        ],
+        ids=["up", "start", "start alone"],
+    )
+    def test_a_later_command_about_it_starts_it(self, later):
+        there = changed(world_after(self.TWO), "s-db-2", status=Exited(0, 101.0, 201.0, stopped=True))
+        assert acted(later(self.stopped()), there) == ["start s-db-2"]

@@ -32,7 +32,8 @@ def find_next_run(stack_home: StackHome, container: Container) -> NextRun | None
             desired = json.loads(file.read())
         spec = next((s for s in desired.get("containers", ()) if s["name"] == container.name), None)
         wish = decode(Wish, desired.get("wishes", {}).get(container.service, {}))
-        if spec is None or wish.rests:
+        own = decode(Wish, desired.get("apart", {}).get(container.name, {}))
+        if spec is None or (own if own.at > wish.at else wish).rests:
             return None
         return next_run(decode(Restart, spec.get("restart", {})), container, container.status)
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):

@@ -1,7 +1,4 @@
-"""Starting, stopping and removing containers, and waiting for them.
-
-Stacks start and stop services. So a container of several of one service can only be sent a signal.
-"""
+"""Starting, stopping and removing containers, and waiting for them."""
 
 from __future__ import annotations
 
@@ -47,9 +44,9 @@ def start(world: World, exchange: Exchange) -> None:
     if found.runs:
         exchange.empty(HTTPStatus.NOT_MODIFIED)
         return
-    service = _service(world, found)
     world.events.look_for_stacks()
-    result = world.client(found.home.name).ask(StartResult, StartRequest((service,)))
+    request = StartRequest((found.container.service,), containers=_alone(world, found))
+    result = world.client(found.home.name).ask(StartResult, request)
     if result.failures and found.made and found.made.auto_remove:
         remove_container(world, found, volumes=True)  # clients wait for that
     _check(result.failures)
@@ -67,8 +64,13 @@ def stop(world: World, exchange: Exchange) -> None:
 
 def restart(world: World, exchange: Exchange) -> None:
     found = world.find(exchange.parameters["name"])
-    service = _service(world, found)
-    request = RestartRequest((service,), _patience(exchange), alone=True, asked_at=time.time())
+    request = RestartRequest(
+        (found.container.service,),
+        _patience(exchange),
+        alone=True,
+        asked_at=time.time(),
+        containers=_alone(world, found),
+    )
     result = world.client(found.home.name).ask(StartResult, request)
     _check(result.failures)
     world.events.tell_of(found, "restart")
@@ -77,8 +79,8 @@ def restart(world: World, exchange: Exchange) -> None:
 
 def stop_container(world: World, found: Found, timeout: float | None) -> None:
     """timeout: seconds until it is killed; None for its own."""
-    service = _service(world, found)
-    result = world.client(found.home.name).ask(StopResult, StopRequest((service,), timeout))
+    request = StopRequest((found.container.service,), timeout, _alone(world, found))
+    result = world.client(found.home.name).ask(StopResult, request)
     _check(result.failures)
 
 
@@ -95,12 +97,8 @@ def kill(world: World, exchange: Exchange) -> None:
         raise bad_request(f"Invalid signal: {text}") from error
     if not found.runs:
         raise conflict(f"cannot kill container: {exchange.parameters['name']}: container {found.id} is not running")
-    if _has_siblings(world, found):
-        from orchestra.shim.client import kill as send_signal
-
-        send_signal(found.directory, number)
-    else:
-        world.client(found.home.name).ask(KillResult, KillRequest(number, (found.container.service,)))
+    request = KillRequest(number, (found.container.service,), containers=_alone(world, found))
+    world.client(found.home.name).ask(KillResult, request)
     world.events.tell_of(found, "kill", signal=str(number))
     if number == 9:
         _await(world, found, lambda now: now is None or not now.runs or now.container.status != found.container.status)
@@ -121,27 +119,19 @@ def _set_paused(world: World, exchange: Exchange, *, paused: bool) -> None:
         raise conflict(f"container {found.id} is not running")
     if found.is_paused is paused:
         raise conflict(f"Container {found.id} is {'already' if paused else 'not'} paused")
-    service = _service(world, found)
-    world.client(found.home.name).ask(PauseResult, PauseRequest((service,), paused=paused))
+    request = PauseRequest((found.container.service,), paused=paused, containers=_alone(world, found))
+    world.client(found.home.name).ask(PauseResult, request)
     world.events.tell_of(found, "pause" if paused else "unpause")
     exchange.empty()
 
 
-def _service(world: World, found: Found) -> str:
-    """The service whose only container this is. Raises ApiError."""
-    if _has_siblings(world, found):
-        raise conflict(
-            f"{found.name} is one of several containers of service {found.container.service}, which stack "
-            f"{found.home.name} starts and stops together: use orchestra"
-        )
-    return found.container.service
-
-
-def _has_siblings(world: World, found: Found) -> bool:
+def _alone(world: World, found: Found) -> tuple[str, ...]:
+    """The container, if it is one of several of its service; else the request is one about the service."""
     if found.made is not None:
-        return False
+        return ()
     there = world.containers_of(found.home.name)
-    return sum(each.container.service == found.container.service for each in there) > 1
+    several = sum(each.container.service == found.container.service for each in there) > 1
+    return (found.container.name,) if several else ()
 
 
 def wait(world: World, exchange: Exchange) -> None:

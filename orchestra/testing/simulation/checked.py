@@ -55,7 +55,7 @@ class CheckedDriver(FakeDriver):
     def _alone(self, resource: str, verb: str = "") -> Iterator[None]:
         """At most one call per resource. verb: after a failure not at once again, if it is an action by itself."""
         assert resource not in self._busy, f"two calls at once on {resource}"
-        now, asked = anyio.current_time(), (self._desired.request, self._desired.wishes)
+        now, asked = anyio.current_time(), (self._desired.request, self._desired.wishes, self._desired.apart)
         failed, failed_at, asked_then = self._failed.pop(resource, ("", 0.0, None))
         soon = verb and failed == verb and asked == asked_then and now - failed_at < delay(0) - ROUNDING
         assert not soon or self.world.is_shifted, f"{verb} {resource} was tried again at once"
@@ -101,7 +101,7 @@ class CheckedDriver(FakeDriver):
             assert following is not None, f"{name} was restarted against its policy"
             early = following.at - self.world.now()
             assert early <= ROUNDING or self.world.is_shifted, f"{name} was restarted {early:.1f} s too early"
-        wish = self._desired.wish(spec.service) if spec.one_off is None else Wish(alone=spec.one_off.alone)
+        wish = self._desired.wish_of(spec) if spec.one_off is None else Wish(alone=spec.one_off.alone)
         assert not wish.rests, f"{name} was started, but is to rest"
         goes_back = (spec.initializes or name) in self.engine.observed.refused
         assert wish.goal is Goal.RUN or restarts or goes_back, f"{name} was started, but is to be created only"
@@ -119,7 +119,7 @@ class CheckedDriver(FakeDriver):
 
     def begin(self, name: str, restarts: int, backoff: int) -> None:
         spec = self._desired.container(name)
-        unwanted = spec is not None and spec.one_off is None and self._desired.wish(spec.service).rests
+        unwanted = spec is not None and spec.one_off is None and self._desired.wish_of(spec).rests
         assert not unwanted, f"the start of {name} went on, although it is to rest"
         super().begin(name, restarts, backoff)
 
