@@ -14,6 +14,7 @@ from orchestra.model.result import CancelResult, ConcludeResult, RunResult
 from orchestra.plan.done import Standing, judge_run
 from orchestra.plan.one_offs import after_runs, begin_run, name_is_taken, without_run
 from orchestra.plan.removal import orphans
+from orchestra.plan.temporary import without_ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,15 +115,20 @@ class OneOffs:
         return cancelled
 
     async def keep_books(self) -> None:
-        """Write down which commands have been started, and forget those that are gone: until cancelled."""
+        """Write down which commands have been started, and forget those that are gone, and containers that go at
+        their end: until cancelled.
+        """
+
+        def settled(desired: Desired, observed: Observed) -> Desired:
+            return without_ended(after_runs(desired, observed), observed)
 
         def is_news(desired: Desired, observed: Observed, _plan: Plan) -> bool:
-            return after_runs(desired, observed) is not desired
+            return settled(desired, observed) is not desired
 
         while True:
             await self._engine.wait(is_news)
             before = self._commands.wanted.one_offs
-            await self._commands.want(lambda current: after_runs(current, self._engine.observed), unasked=True)
+            await self._commands.want(lambda current: settled(current, self._engine.observed), unasked=True)
             for path in _callers(before) - _callers(self._commands.wanted.one_offs):
                 with suppress(FileNotFoundError):
                     os.unlink(path)  # of a client that was killed

@@ -215,6 +215,9 @@ class EventHub:
             return  # of another version, or just leaving: the next look finds out
         if listening is not None:
             self._heard[stack] = listening
+            # By the time that an end is heard of, the container may be gone.
+            for found in self._world.containers_of(stack):
+                self._identify(stack, found.container.name)
 
     def _hear(self, stack: str) -> None:
         listening = self._heard[stack]

@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver import Part
-from orchestra.engine_api.reaper import start_reaper
 from orchestra.engine_api.server import Server
 from orchestra.engine_api.world import OWN_STACK, World
 from orchestra.linux import private_files
@@ -59,8 +58,6 @@ def serve(context: Context, options: ServeOptions, ready: Callable[[str], None])
 def serve_world(world: World, server: Server, stop: int) -> None:
     """Until the server is idle, or ``stop``, a descriptor, is readable."""
     world.events.start()
-    if not world.read_only:
-        start_reaper(world)
     server.serve(stop)
     if not world.read_only:
         _clear_away(world)

@@ -90,10 +90,8 @@ class World:
         return self.context.client(stack)
 
     def is_needed(self) -> bool:
-        """Whether something relies on this process: containers that are to be removed when they end, and executions."""
-        return self.executions.any_runs() or any(
-            each.made and each.made.auto_remove and each.runs for each in self.containers_of(OWN_STACK)
-        )
+        """Whether something relies on this process."""
+        return self.executions.any_runs()
 
     def containers(self) -> Iterator[Found]:
         for stack in self.stack_names():

@@ -256,6 +256,7 @@ class ContainerSpec(Record):
     that client's, and a run without a client has none. Empty for none.
     model_endpoints: variables that are to hold the address of models. update: None for all replicas at once. rollback:
     how it goes back after an update that failed. stand_in: it runs only during an update, see ``plan.stand_ins``.
+    remove_when_ended: see ``plan.temporary``.
     """
 
     name: ContainerName
@@ -327,6 +328,7 @@ class ContainerSpec(Record):
     rollback: Update | None = None
     stand_in: bool = False
     caller: str = ""
+    remove_when_ended: bool = False
     location: Location | None = None
 
     @property

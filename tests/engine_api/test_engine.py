@@ -17,7 +17,7 @@ import threading
 import pytest
 
 from orchestra.engine_api.routes import ROUTES
-from tests.engine_api.client import Engine, frames, joined, read_all
+from tests.engine_api.client import ANY, Engine, frames, joined, read_all
 from tests.engine_api.conftest import serving
 from tests.examples.conftest import eventually, needs_containers
 
@@ -305,6 +305,41 @@ def test_what_is_made_through_it_outlives_the_process(engine, served, tmp_path):
         second.process.kill()
         second.process.wait(60)
     assert engine.get("/containers/kept/json")["State"]["Running"]
+
+
+def test_what_is_to_go_at_its_end_goes_without_the_process(engine, served, tmp_path):
+    volumes = {row["Name"] for row in engine.get("/volumes")["Volumes"]}
+    with serving(served.stack, tmp_path / "idle.sock", "--idle", "1") as idle:
+        command = "read line < /wait; exit 3"
+        idle.engine.create("brief", "sh", "-c", command, host={"AutoRemove": True}, Volumes={"/kept": {}})
+        pipe = io.BytesIO()
+        with tarfile.open(fileobj=pipe, mode="w") as tar:
+            entry = tarfile.TarInfo("wait")
+            entry.type = tarfile.FIFOTYPE
+            tar.addfile(entry)
+        idle.engine.ask("PUT", "/containers/brief/archive", pipe.getvalue(), path="/")
+        idle.engine.post("/containers/brief/start")
+        assert idle.process.wait(60) == 0
+    assert engine.get("/containers/brief/json")["State"]["Running"]
+    told = engine.post("/containers/brief/exec", {"Cmd": ["sh", "-c", "echo > /wait"]}).json["Id"]
+    with engine.connect() as waiting:
+        waiting.sendall(b"POST /containers/brief/wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert waiting.recv(4096).startswith(b"HTTP/1.1 200")
+        engine.post(f"/exec/{told}/start", {"Detach": True})
+        assert b'{"StatusCode":3}' in read_all(waiting)
+    eventually(lambda: engine.ask("GET", "/containers/brief/json", status=ANY).status == 404)
+    eventually(lambda: {row["Name"] for row in engine.get("/volumes")["Volumes"]} == volumes)
+
+
+def test_one_that_is_to_go_at_its_end_may_be_restarted_and_stopped(engine):
+    engine.create("brief", "sleep", "10000", host={"AutoRemove": True, "Init": True})
+    engine.post("/containers/brief/start")
+    engine.post("/containers/brief/restart", t=0)
+    assert engine.get("/containers/brief/json")["State"]["Running"]
+    engine.post("/containers/brief/stop", t=0)
+    eventually(lambda: engine.ask("GET", "/containers/brief/json", status=ANY).status == 404)
+    body = {"Image": "bb", "HostConfig": {"AutoRemove": True, "RestartPolicy": {"Name": "always"}}}
+    engine.ask("POST", "/containers/create", body, status=400)
 
 
 def test_it_ends_when_nothing_needs_it(served, tmp_path):

@@ -80,6 +80,8 @@ def define(made: Made, around: Surroundings) -> ContainerSpec:
 
 def _define(made: Made, around: Surroundings) -> ContainerSpec:
     config, host = made.config, made.host_config
+    if made.auto_remove and (host.get("RestartPolicy") or {}).get("Name") not in (None, "", "no"):
+        raise bad_request("can't create 'AutoRemove' container with restart policy")
     check = config.get("Healthcheck") or {}
     disabled = list(check.get("Test") or ())[:1] == ["NONE"]
     stop_timeout = config.get("StopTimeout")
@@ -138,6 +140,7 @@ def _define(made: Made, around: Surroundings) -> ContainerSpec:
         runtime="" if host.get("Runtime") in (None, "runc") else host["Runtime"],
         pull_policy="never",
         caller=around.caller,
+        remove_when_ended=made.auto_remove,
     )
 
 

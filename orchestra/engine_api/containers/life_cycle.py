@@ -11,6 +11,7 @@ from orchestra.engine_api.errors import ApiError, bad_request, conflict
 from orchestra.engine_api.exchange import JSON_TYPE
 from orchestra.engine_api.filters import parse_filters
 from orchestra.engine_api.moment import parse_moment
+from orchestra.errors import UserError
 from orchestra.linux.process import parse_signal
 from orchestra.model.observed import Exited
 from orchestra.model.request import (
@@ -202,11 +203,16 @@ def remove(world: World, exchange: Exchange) -> None:
 
 def remove_container(world: World, found: Found, *, volumes: bool) -> None:
     """volumes: also the anonymous ones."""
-    if found.made is not None or found.runs:
-        # Also one that has ended: its supervisor may not have noticed yet.
-        stop_container(world, found, 0.0)
-    request = RemoveRequest((found.container.name,), remove_volumes=volumes)
-    result = world.client(found.home.name).ask(RemoveResult, request)
+    try:
+        if found.made is not None or found.runs:
+            # Also one that has ended: its supervisor may not have noticed yet.
+            stop_container(world, found, 0.0)
+        request = RemoveRequest((found.container.name,), remove_volumes=volumes)
+        result = world.client(found.home.name).ask(RemoveResult, request)
+    except UserError:
+        if world.look_again(found) is None:
+            return  # it was to be removed at its end
+        raise
     _check(result.failures)
 
 
