@@ -1,118 +1,55 @@
-"""``orchestra deploy``: make a cluster run the stack; and what other commands do with ``--driver``."""
+"""``orchestra deploy``: make a cluster run the stack."""
 
 from __future__ import annotations
 
 import sys
-import time
 
-from orchestra.cli.render.ages import describe_span
-from orchestra.cli.render.columns import output_width, render_columns
+from orchestra.cli.elsewhere import read_where, tell
 from orchestra.cli.warnings import warn_of_notes
-from orchestra.errors import UserError
-from orchestra.stacks.cluster import DeployOptions, LogOptions, Where, deploy, log, pods, removable, remove
+from orchestra.cluster.change import Terms
+from orchestra.stacks.cluster.deploy import deploy
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestra.cli.invocation import Invocation
-    from orchestra.stacks.logs import Selection
+    from collections.abc import Sequence
 
-HEADER = ("NAME", "SERVICE", "STATUS", "READY", "RESTARTS", "STARTED", "NODE")
+    from orchestra.cli.invocation import Invocation
+    from orchestra.stacks.cluster.deploy import Effected
 
 
 def run(invocation: Invocation) -> int:
-    return _deploy(invocation, dry_run=False)
+    _deploy(invocation, dry_run=False)
+    return 0
 
 
 def preview(invocation: Invocation) -> int:
     """What ``--dry-run`` shows: a diff for each object that would change."""
-    return _deploy(invocation, dry_run=True)
+    _deploy(invocation, dry_run=True)
+    return 0
 
 
 def _deploy(invocation: Invocation, *, dry_run: bool) -> int:
+    """The number of objects that have changed, or would change."""
     values = invocation.values
-    options = DeployOptions(
-        where=_where(invocation),
+    terms = Terms(
+        force=values["force_conflicts"],
+        dry=dry_run,
         wait=not values["no_wait"],
         seconds=values["wait_timeout"],
-        force=values["force_conflicts"],
         roll_back=not values["no_rollback"],
-        dry_run=dry_run,
     )
-    done = deploy(invocation.context, options, lambda notes: warn_of_notes(invocation, notes), _tell)
+    where = read_where(invocation)
+    done = deploy(invocation.context, where, terms, lambda notes: warn_of_notes(invocation, notes), tell)
+    return show_effects(done, dry_run=dry_run)
+
+
+def show_effects(done: Sequence[Effected], *, dry_run: bool) -> int:
+    """Returns how many have changed, or would change."""
     changed = [one for one in done if one.effect != "unchanged"]
     if dry_run:
         for one in changed:
             print(f"{one.name} {one.effect}")
             sys.stdout.write(visible(one.difference, lines=True))
     print(f"{len(changed)} of {len(done)} objects {'would change' if dry_run else 'changed'}", file=sys.stderr)
-    return 0
-
-
-def show_pods(invocation: Invocation) -> int:
-    """``ps``."""
-    found = pods(invocation.context, _where(invocation), tuple(invocation.values["services"]))
-    if invocation.values["quiet"]:
-        print(*(pod.name for pod in found), sep="\n")
-        return 0
-    rows = [
-        (
-            pod.name,
-            pod.service,
-            pod.status,
-            f"{pod.ready}/{pod.containers}",
-            str(pod.restarts),
-            _age(pod.started_at),
-            pod.node,
-        )
-        for pod in found
-    ]
-    sys.stdout.write(render_columns(HEADER, rows, width=output_width(), expendable=("NODE", "STARTED")))
-    return 0
-
-
-def take_down(invocation: Invocation) -> int:
-    """``down``."""
-    if invocation.values["services"]:
-        raise UserError("--driver takes down the whole stack", hint="name no services")
-    count = remove(invocation.context, _where(invocation), _tell, volumes=invocation.values["volumes"])
-    print(f"{count} objects removed", file=sys.stderr)
-    return 0
-
-
-def preview_down(invocation: Invocation) -> int:
-    for name in removable(invocation.context, _where(invocation), volumes=invocation.values["volumes"]):
-        print(f"{name} removed")
-    return 0
-
-
-def show_logs(invocation: Invocation, chosen: Selection) -> int:
-    """``logs``."""
-    values = invocation.values
-    options = LogOptions(tuple(chosen.services), values["follow"], chosen.tail, chosen.since.decode())
-
-    def show(pod: str, moment: bytes, text: bytes) -> None:
-        prefix = b"" if values["no_log_prefix"] else f"{pod} | ".encode()
-        at = moment + b" " if values["timestamps"] else b""
-        sys.stdout.buffer.write(prefix + at + text + b"\n")
-        sys.stdout.buffer.flush()
-
-    log(invocation.context, _where(invocation), options, show)
-    return 0
-
-
-def _where(invocation: Invocation) -> Where:
-    values = invocation.values
-    return Where(values["driver"], *(values[name] or "" for name in ("cluster_context", "namespace", "host")))
-
-
-def _tell(subject: str, text: str) -> None:
-    print(f"{visible(subject)} {visible(text)}", file=sys.stderr, flush=True)
-
-
-def _age(started_at: str) -> str:
-    if not started_at:
-        return ""
-    from datetime import datetime
-
-    return f"{describe_span(time.time() - datetime.fromisoformat(started_at).timestamp())} ago"
+    return len(changed)

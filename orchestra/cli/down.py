@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     if invocation.values["driver"]:
-        from orchestra.cli.deploy import take_down
+        from orchestra.cli.elsewhere import take_down
 
         return take_down(invocation)
     return bring_down(invocation, invocation.options(DownOptions))

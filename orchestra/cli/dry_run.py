@@ -149,7 +149,7 @@ def _rm(invocation: Invocation) -> int:
 
 def _down(invocation: Invocation) -> int:
     if invocation.values["driver"]:
-        from orchestra.cli.deploy import preview_down
+        from orchestra.cli.elsewhere import preview_down
 
         return preview_down(invocation)
     from orchestra.cli.plan import print_text

@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     values = invocation.values
     selection = read_selection(values, time.time())
     if values["driver"]:
-        from orchestra.cli.deploy import show_logs
+        from orchestra.cli.elsewhere import show_logs
 
         return show_logs(invocation, selection)
     context = invocation.context

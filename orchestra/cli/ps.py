@@ -35,7 +35,7 @@ MOUNT_WIDTH = 15
 
 def run(invocation: Invocation) -> int:
     if invocation.values["driver"]:
-        from orchestra.cli.deploy import show_pods
+        from orchestra.cli.elsewhere import show_pods
 
         return show_pods(invocation)
     context, values = invocation.context, invocation.values

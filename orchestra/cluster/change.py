@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from orchestra.errors import FatalError, OrchestraError, UserError
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestra.cluster.kinds import Key, Object
 
+PAUSE = 1.0
+
+
+class Progress(Protocol):
+    """How far a workload is. done: it is ready, or has completed."""
+
+    @property
+    def done(self) -> bool: ...
+
+
 Cluster = TypeVar("Cluster")
+State = TypeVar("State", bound=Progress)
 
 
 class Effect(StrEnum):
@@ -45,7 +59,7 @@ class Terms(Record):
     roll_back: bool = True
 
 
-class Pass(Generic[Cluster]):
+class Pass(ABC, Generic[Cluster, State]):
     """tell: hears what happens, of which object. clock: seconds; pause: waits so many."""
 
     def __init__(
@@ -63,8 +77,63 @@ class Pass(Generic[Cluster]):
         self._tell = tell
         self._clock = clock
         self._pause = pause
+        self._deadline = clock() + terms.seconds
         self._told: dict[str, str] = {}
         self._changes: list[Change] = []
+        self._begun: dict[str, Object] = {}
+
+    @abstractmethod
+    def _look(self) -> Mapping[str, State]:
+        """How far those are that have begun. Raises FatalError if one has failed."""
+
+    @abstractmethod
+    def _may_begin(self, name: str, item: Object, seen: Mapping[str, State]) -> bool:
+        """Whether what it needs is there."""
+
+    @abstractmethod
+    def _begin(self, name: str, item: Object) -> Object:
+        """Apply it; the object that is then looked for."""
+
+    @abstractmethod
+    def _trouble(self, unready: Sequence[str], seen: Mapping[str, State]) -> str:
+        """What the cluster says is wrong with those that are not ready, or nothing."""
+
+    @abstractmethod
+    def _take_back(self) -> None:
+        """Undo the changes; what cannot be undone is told."""
+
+    def _in_order(self, workloads: Mapping[str, Object]) -> None:
+        """Begin each as soon as what it needs is there, and wait until all are ready, as the terms say."""
+        pending = dict(workloads)
+        waits = self._terms.wait and not self._terms.dry
+        while True:
+            seen = self._look() if waits else {}
+            ready = [name for name, item in pending.items() if not waits or self._may_begin(name, item, seen)]
+            for name in ready:
+                self._begun[name] = self._begin(name, pending.pop(name))
+            if ready:
+                continue
+            unready = [name for name, state in seen.items() if not state.done]
+            if not (pending or unready):
+                return
+            if not unready:
+                raise UserError(f"{next(iter(pending))} waits for what waits for it")
+            trouble = self._trouble(unready, seen)
+            if self._clock() >= self._deadline:
+                text = f"{', '.join(unready)} not ready after {self._terms.seconds:g} seconds"
+                raise FatalError(text, hint=trouble or "give it longer with --wait-timeout")
+            self._pause(PAUSE)
+
+    @contextlib.contextmanager
+    def _rolled_back(self) -> Iterator[None]:
+        """Take back what was changed if what is within fails, as the terms say."""
+        try:
+            yield
+        except (OrchestraError, KeyboardInterrupt) as failure:
+            if self._terms.roll_back and not self._terms.dry:
+                self._tell(self._stack, f"rolling back: {str(failure) or 'interrupted'}")
+                self._take_back()
+            raise
 
     def _say(self, subject: str, text: str) -> None:
         """Once, until it changes."""

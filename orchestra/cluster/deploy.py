@@ -6,23 +6,20 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestra.cluster.api import FIELD_MANAGER, Api
-from orchestra.cluster.change import Change, Effect, Pass
+from orchestra.cluster.change import PAUSE, Change, Effect, Pass
 from orchestra.cluster.http import Refused
 from orchestra.cluster.kinds import CLAIM, MANAGER, STACK, WORKLOADS, Key, Object, is_of, key_of
 from orchestra.cluster.ownership import applied, comparable
-from orchestra.cluster.rollout import awaits, rollout, troubles
+from orchestra.cluster.rollout import Rollout, awaits, rollout, troubles
 from orchestra.errors import FatalError, OrchestraError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from orchestra.cluster.rollout import Rollout
-
-_PAUSE = 1.0
 _INVALID = 422
 
 
-class Deployment(Pass[Api]):
+class Deployment(Pass[Api, Rollout]):
     """A pass in Kubernetes."""
 
     def run(self, objects: Sequence[Object]) -> tuple[Change, ...]:
@@ -36,22 +33,17 @@ class Deployment(Pass[Api]):
         if not exists:
             self._cluster.make_namespace()
             self._tell(f"namespace/{self._cluster.namespace}", "created")
-        before = self._cluster.of_stack(self._stack)
-        self._check_owners(objects, before)
-        deadline = self._clock() + self._terms.seconds
-        try:
-            self._apply_all(objects, before, deadline)
-        except (OrchestraError, KeyboardInterrupt) as failure:
-            if self._terms.roll_back and not self._terms.dry:
-                self._roll_back(failure)
-            raise
-        self._prune(objects, before)
+        self._before = self._cluster.of_stack(self._stack)
+        self._check_owners(objects)
+        with self._rolled_back():
+            self._apply_all(objects)
+        self._prune(objects)
         return tuple(self._changes)
 
-    def _check_owners(self, objects: Sequence[Object], before: Mapping[Key, Object]) -> None:
+    def _check_owners(self, objects: Sequence[Object]) -> None:
         """What exists must be of this stack."""
         for key in (key_of(item) for item in objects):
-            found = None if key in before else self._cluster.find(key)
+            found = None if key in self._before else self._cluster.find(key)
             if found is not None and not is_of(found, self._stack):
                 labels = found["metadata"].get("labels") or {}
                 owner = f"stack {labels[STACK]}" if labels.get(STACK) else labels.get(MANAGER) or "another program"
@@ -60,82 +52,61 @@ class Deployment(Pass[Api]):
                     hint="deploy to a namespace of the stack's own with --namespace",
                 )
 
-    def _apply_all(self, objects: Sequence[Object], before: Mapping[Key, Object], deadline: float) -> None:
-        settings = [item for item in objects if item["kind"] not in WORKLOADS]
-        pending = [item for item in objects if item["kind"] in WORKLOADS]
-        for item in settings:
-            self._apply(item, before.get(key_of(item)))
-        names = {item["metadata"]["name"] for item in pending}
-        ours: list[Key] = []
-        while True:
-            seen = self._look(ours) if not self._terms.dry else {}
-            ready = [
-                item
-                for item in pending
-                if self._terms.dry or not self._terms.wait or not [name for name in awaits(item, seen) if name in names]
-            ]
-            for item in ready:
-                self._apply(item, before.get(key_of(item)))
-                pending.remove(item)
-                ours.append(key_of(item))
-            if ready:
-                continue
-            unready = [name for name, (_key, state) in seen.items() if not state.done]
-            if self._terms.dry or not self._terms.wait or not (pending or unready):
-                return
-            if not pending or unready:
-                self._wait_on(unready, deadline)
-            else:
-                raise UserError(f"{pending[0]['metadata']['name']} waits for what waits for it")
+    def _apply_all(self, objects: Sequence[Object]) -> None:
+        for item in objects:
+            if item["kind"] not in WORKLOADS:
+                self._apply(item)
+        workloads = {item["metadata"]["name"]: item for item in objects if item["kind"] in WORKLOADS}
+        self._names = frozenset(workloads)
+        self._in_order(workloads)
 
-    def _look(self, keys: Sequence[Key]) -> dict[str, tuple[Key, Rollout]]:
-        """How far the workloads are. Raises FatalError if one has failed."""
+    def _look(self) -> Mapping[str, Rollout]:
         found = {}
-        kinds = tuple(dict.fromkeys(key.kind for key in keys))
-        live = self._cluster.of_stack(self._stack, kinds)
+        keys = [key_of(item) for item in self._begun.values()]
+        live = self._cluster.of_stack(self._stack, tuple(dict.fromkeys(key.kind for key in keys)))
         for key in keys:
             if key not in live:
                 raise FatalError(f"{key} was removed while it was deployed")
             state = rollout(live[key])
             self._say(str(key), "ready" if state.done else state.failed or state.text)
             if state.failed and not state.done:
-                raise FatalError(f"{key}: {state.failed}", hint=self._reason(key))
-            found[key.name] = (key, state)
+                raise FatalError(f"{key}: {state.failed}", hint=self._reason(key.name))
+            found[key.name] = state
         return found
 
-    def _wait_on(self, unready: Sequence[str], deadline: float) -> None:
+    def _may_begin(self, name: str, item: Object, seen: Mapping[str, Rollout]) -> bool:
+        return not self._names.intersection(awaits(item, seen))
+
+    def _begin(self, name: str, item: Object) -> Object:
+        self._apply(item)
+        return item
+
+    def _trouble(self, unready: Sequence[str], seen: Mapping[str, Rollout]) -> str:
         for pod in self._cluster.pods(self._stack):
             for text in troubles(pod):
                 self._say(f"pod/{pod['metadata']['name']}", text)
-        if self._clock() >= deadline:
-            name = unready[0]
-            raise FatalError(
-                f"{', '.join(unready)} not ready after {self._terms.seconds:g} seconds",
-                hint=self._reason(Key("", name)) or "give it longer with --wait-timeout",
-            )
-        self._pause(_PAUSE)
+        return self._reason(unready[0]) if self._clock() >= self._deadline else ""
 
-    def _reason(self, key: Key) -> str:
+    def _reason(self, name: str) -> str:
         """The newest thing that the cluster says is wrong with pods of a workload."""
         said = [
-            text
-            for subject, text in self._told.items()
-            if subject.startswith(f"pod/{key.name}-") and "avail" not in text
+            text for subject, text in self._told.items() if subject.startswith(f"pod/{name}-") and "avail" not in text
         ]
-        return said[-1] if said else self._last_event(key)
+        return said[-1] if said else self._last_event(name)
 
-    def _last_event(self, key: Key) -> str:
+    def _last_event(self, workload: str) -> str:
         events = [
             event
             for event in self._cluster.warnings()
-            if (name := (event.get("involvedObject") or {}).get("name", "")) == key.name
-            or name.startswith(f"{key.name}-")
+            if (name := (event.get("involvedObject") or {}).get("name", "")) == workload
+            or name.startswith(f"{workload}-")
         ]
         events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
         return f"{events[-1].get('reason')}: {events[-1].get('message')}" if events else ""
 
-    def _apply(self, item: Object, before: Object | None) -> None:
+    def _apply(self, item: Object) -> None:
         key, dry = key_of(item), self._terms.dry
+        before = self._before.get(key)
         effect = Effect.CREATED if before is None else Effect.CHANGED
         try:
             if key.kind == "Job" and before is not None and rollout(before).failed:
@@ -160,19 +131,18 @@ class Deployment(Pass[Api]):
         wait_until_gone(self._cluster, self._stack, [key], self._clock, self._pause)
         return self._cluster.apply(item, force=self._terms.force)
 
-    def _prune(self, objects: Sequence[Object], before: Mapping[Key, Object]) -> None:
+    def _prune(self, objects: Sequence[Object]) -> None:
         """Remove what has left the file. Claims stay: they hold data."""
         wanted = {key_of(item) for item in objects}
-        for key in reversed([*before]):
-            if key in wanted or key.kind == CLAIM or before[key]["metadata"].get("ownerReferences"):
+        for key in reversed([*self._before]):
+            if key in wanted or key.kind == CLAIM or self._before[key]["metadata"].get("ownerReferences"):
                 continue
             if not self._terms.dry:
                 self._cluster.delete(key)
                 self._tell(str(key), Effect.REMOVED)
-            self._changes.append(Change(key, Effect.REMOVED, before[key]))
+            self._changes.append(Change(key, Effect.REMOVED, self._before[key]))
 
-    def _roll_back(self, failure: BaseException) -> None:
-        self._tell(self._stack, f"rolling back: {str(failure) or 'interrupted'}")
+    def _take_back(self) -> None:
         for change in reversed(self._changes):
             try:
                 self._undo(change)
@@ -212,7 +182,7 @@ def wait_until_gone(
     while left := [str(key) for key in api.of_stack(stack, kinds) if key in set(keys)]:
         if clock() >= deadline:
             raise FatalError(f"{', '.join(left)} still there after {seconds:g} seconds", hint="look for finalizers")
-        pause(_PAUSE)
+        pause(PAUSE)
 
 
 def _explained(refused: Refused, key: Key) -> Refused:

@@ -10,7 +10,7 @@ from orchestra.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestra.cluster.kinds import Key, Object
+    from orchestra.cluster.kinds import Object
 
 _HEALTHY, _COMPLETED = "service_healthy", "service_completed_successfully"
 _HELD = frozenset(
@@ -80,13 +80,13 @@ def _conditions(status: dict[str, Any]) -> dict[str, Any]:
     return {entry["type"]: entry for entry in status.get("conditions") or () if entry.get("status") == "True"}
 
 
-def awaits(item: Object, seen: Mapping[str, tuple[Key, Rollout]]) -> list[str]:
+def awaits(item: Object, seen: Mapping[str, Rollout]) -> list[str]:
     """What a workload still waits for before it may be applied. seen: workloads of the stack, by their names."""
     text = (item["metadata"].get("annotations") or {}).get(DEPENDS_ON, "")
     found = []
     for part in filter(None, text.split(",")):
         name, _, condition = part.partition("=")
-        state = seen[name][1] if name in seen else None
+        state = seen.get(name)
         met = state is not None and (state.done if condition in (_HEALTHY, _COMPLETED) else state.started)
         if not met:
             found.append(name)

@@ -7,7 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from orchestra.cluster.change import Change, Effect, Pass
+from orchestra.cluster.change import PAUSE, Change, Effect, Pass
 from orchestra.cluster.kinds import Key
 from orchestra.cluster.manager import Manager
 from orchestra.cluster.tasks import NAMESPACE, State, progress
@@ -15,19 +15,18 @@ from orchestra.errors import FatalError, OrchestraError, UserError
 from orchestra.model.desired import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestra.cluster.kinds import Object
 
 DIGEST = "io.orchestra.digest"
 """A label of what a service and its tasks were made from: the same file changes nothing."""
-_PAUSE = 1.0
 
 Needs = dict[str, dict[str, str]]
 """Conditions by service and by the service that it waits for."""
 
 
-class SwarmDeployment(Pass[Manager]):
+class SwarmDeployment(Pass[Manager, State]):
     """A pass in a Swarm."""
 
     def run(self, kinds: Mapping[str, Mapping[str, Object]], needs: Needs) -> tuple[Change, ...]:
@@ -36,14 +35,12 @@ class SwarmDeployment(Pass[Manager]):
         """
         check_manager(self._cluster)
         before = of_stack(self._cluster, self._stack)
-        deadline = self._clock() + self._terms.seconds
-        try:
-            ids = {kind: self._make(kind, kinds[kind], before[kind]) for kind in ("networks", "secrets", "configs")}
-            self._apply_all(dict(kinds["services"]), needs, before["services"], ids, deadline)
-        except (OrchestraError, KeyboardInterrupt) as failure:
-            if self._terms.roll_back and not self._terms.dry:
-                self._roll_back(failure)
-            raise
+        self._needs, self._before, self._names = needs, before["services"], frozenset(kinds["services"])
+        with self._rolled_back():
+            self._ids = {
+                kind: self._make(kind, kinds[kind], before[kind]) for kind in ("networks", "secrets", "configs")
+            }
+            self._in_order(kinds["services"])
         left = {kind: [name for name in found if name not in kinds[kind]] for kind, found in before.items()}
         for kind, names in left.items():
             self._changes += [Change(_key(kind, name), Effect.REMOVED, before[kind][name]) for name in names]
@@ -73,41 +70,9 @@ class SwarmDeployment(Pass[Manager]):
         if kind == "networks" and labels.get(DIGEST) not in (None, spec["Labels"][DIGEST]):
             raise UserError(f"network {name} cannot be changed while it exists", hint="take the stack down first")
 
-    def _apply_all(
-        self,
-        pending: dict[str, Object],
-        needs: Needs,
-        before: Mapping[str, Object],
-        ids: Mapping[str, Mapping[str, str]],
-        deadline: float,
-    ) -> None:
-        ours: dict[str, Object] = {}
-        names = set(pending)
-        while True:
-            states = {} if self._terms.dry or not self._terms.wait else self._look(ours)
-            ready = [
-                name
-                for name in pending
-                if self._terms.dry or not self._terms.wait or _is_met(needs.get(name, {}), states, names)
-            ]
-            for name in ready:
-                ours[name] = self._apply(name, pending.pop(name), before.get(name), ids)
-            if ready:
-                continue
-            unready = [name for name, state in states.items() if not state.done]
-            if self._terms.dry or not self._terms.wait or not (pending or unready):
-                return
-            if not unready:
-                raise UserError(f"{next(iter(pending))} waits for what waits for it")
-            if self._clock() >= deadline:
-                hint = next((states[name].trouble for name in unready if states[name].trouble), "")
-                text = f"{', '.join(unready)} not ready after {self._terms.seconds:g} seconds"
-                raise FatalError(text, hint=hint or "give it longer with --wait-timeout")
-            self._pause(_PAUSE)
-
-    def _look(self, ours: Mapping[str, Object]) -> dict[str, State]:
+    def _look(self) -> Mapping[str, State]:
         found = {}
-        for name, spec in ours.items():
+        for name, spec in self._begun.items():
             service = self._cluster.get(f"/services/{name}")
             tasks = self._cluster.get("/tasks", filters={"service": [name]})
             state = progress(service, tasks, spec["TaskTemplate"]["ContainerSpec"]["Labels"][DIGEST], DIGEST)
@@ -117,15 +82,22 @@ class SwarmDeployment(Pass[Manager]):
             found[name] = state
         return found
 
-    def _apply(self, name: str, spec: Object, before: Object | None, ids: Mapping[str, Mapping[str, str]]) -> Object:
-        wanted = _labelled(spec)
+    def _may_begin(self, name: str, item: Object, seen: Mapping[str, State]) -> bool:
+        needs = {needed: condition for needed, condition in self._needs.get(name, {}).items() if needed in self._names}
+        return all(needed in seen and _holds(Condition(needs[needed]), seen[needed]) for needed in needs)
+
+    def _trouble(self, unready: Sequence[str], seen: Mapping[str, State]) -> str:
+        return next((seen[name].trouble for name in unready if seen[name].trouble), "")
+
+    def _begin(self, name: str, item: Object) -> Object:
+        wanted, before = _labelled(item), self._before.get(name)
         if before is not None and before["Spec"]["Labels"].get(DIGEST) == wanted["Labels"][DIGEST]:
             self._changes.append(Change(_key("services", name), Effect.UNCHANGED, before, before))
             return wanted
         effect = Effect.CREATED if before is None else Effect.CHANGED
         after = {"Spec": wanted}
         if not self._terms.dry:
-            body = self._referred(wanted, ids)
+            body = self._referred(wanted)
             if before is None:
                 self._cluster.post("/services/create", body)
             else:
@@ -137,18 +109,17 @@ class SwarmDeployment(Pass[Manager]):
         self._changes.append(Change(_key("services", name), effect, before, after))
         return wanted
 
-    def _referred(self, spec: Object, ids: Mapping[str, Mapping[str, str]]) -> Object:
+    def _referred(self, spec: Object) -> Object:
         """With the identities of configs and secrets, which the engine wants beside their names."""
         made: Object = json.loads(json.dumps(spec))
         container = made["TaskTemplate"]["ContainerSpec"]
         for kind, title in (("secrets", "Secret"), ("configs", "Config")):
             for reference in container.get(f"{title}s") or ():
                 name = reference[f"{title}Name"]
-                reference[f"{title}ID"] = ids[kind].get(name) or self._cluster.get(f"/{kind}/{name}")["ID"]
+                reference[f"{title}ID"] = self._ids[kind].get(name) or self._cluster.get(f"/{kind}/{name}")["ID"]
         return made
 
-    def _roll_back(self, failure: BaseException) -> None:
-        self._tell(self._stack, f"rolling back: {str(failure) or 'interrupted'}")
+    def _take_back(self) -> None:
         made: dict[str, dict[str, Object]] = {kind: {} for kind in ("services", "secrets", "configs", "networks")}
         for change in reversed(self._changes):
             kind = f"{change.key.kind}s"
@@ -210,11 +181,7 @@ def take_away(
         if left and clock() >= deadline:
             raise FatalError(f"{', '.join(name for _kind, name, _id in left)} still in use after {seconds:g} seconds")
         if left:
-            pause(_PAUSE)
-
-
-def _is_met(needs: Mapping[str, str], states: Mapping[str, State], names: set[str]) -> bool:
-    return all(name in states and _holds(Condition(needs[name]), states[name]) for name in needs if name in names)
+            pause(PAUSE)
 
 
 def _holds(condition: Condition, state: State) -> bool:
