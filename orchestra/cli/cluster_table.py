@@ -11,7 +11,7 @@ _CONTEXT = Option("cluster_context", ("--context",), TEXT, "Context of the kubec
 _NAMESPACE_HELP = "Namespace (default: that of the context)"
 
 ELSEWHERE = (
-    Option("driver", ("--driver",), TEXT, "Look in a cluster instead", choices=_DRIVERS),
+    Option("driver", ("--driver",), TEXT, "Do it in a cluster instead", choices=_DRIVERS),
     _CONTEXT,
     Option("namespace", ("--namespace",), TEXT, _NAMESPACE_HELP, metavar="NAME"),
     _HOST,

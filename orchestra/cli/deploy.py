@@ -1,12 +1,16 @@
-"""``orchestra deploy``: make a cluster run the stack."""
+"""``orchestra deploy``: make a cluster run the stack; and ``plan``, ``scale`` and ``rollback`` with ``--driver``."""
 
 from __future__ import annotations
 
+import json
 import sys
 
-from orchestra.cli.elsewhere import read_where, tell
+from orchestra.cli.changes import parse_scale
+from orchestra.cli.elsewhere import read_where, refuse, tell
 from orchestra.cli.warnings import warn_of_notes
 from orchestra.cluster.change import Terms
+from orchestra.errors import UserError
+from orchestra.stacks.cluster import again
 from orchestra.stacks.cluster.deploy import deploy
 from orchestra.visible import visible
 
@@ -16,6 +20,11 @@ if TYPE_CHECKING:
 
     from orchestra.cli.invocation import Invocation
     from orchestra.stacks.cluster.deploy import Effected
+
+CHANGES = 2
+UNCHANGED = "unchanged"
+_WISHES = ("force_recreate", "no_recreate", "always_recreate_deps", "renew_volumes", "no_deps", "remove_orphans")
+"""Options of ``plan`` that say what to do with containers of this machine."""
 
 
 def run(invocation: Invocation) -> int:
@@ -29,8 +38,7 @@ def preview(invocation: Invocation) -> int:
     return 0
 
 
-def _deploy(invocation: Invocation, *, dry_run: bool) -> int:
-    """The number of objects that have changed, or would change."""
+def _deploy(invocation: Invocation, *, dry_run: bool) -> None:
     values = invocation.values
     terms = Terms(
         force=values["force_conflicts"],
@@ -41,15 +49,50 @@ def _deploy(invocation: Invocation, *, dry_run: bool) -> int:
     )
     where = read_where(invocation)
     done = deploy(invocation.context, where, terms, lambda notes: warn_of_notes(invocation, notes), tell)
-    return show_effects(done, dry_run=dry_run)
+    show_effects(done, dry_run=dry_run)
 
 
-def show_effects(done: Sequence[Effected], *, dry_run: bool) -> int:
-    """Returns how many have changed, or would change."""
-    changed = [one for one in done if one.effect != "unchanged"]
+def show_plan(invocation: Invocation) -> int:
+    """``plan``: what ``deploy`` would change; exit code 2 if that is anything."""
+    refuse(invocation, "offline", "out", "scale", *_WISHES, "services")
+    form = invocation.values["format"]
+    if form not in ("text", "json"):
+        raise UserError(f"--format {form} draws containers of this machine", hint="use text or json with --driver")
+    where, terms = read_where(invocation), Terms(dry=True)
+    done = deploy(invocation.context, where, terms, lambda notes: warn_of_notes(invocation, notes), tell)
+    changed = [one for one in done if one.effect != UNCHANGED]
+    if form == "json":
+        print(
+            json.dumps(
+                [{"name": one.name, "effect": one.effect, "difference": one.difference} for one in changed], indent=2
+            )
+        )
+    else:
+        show_effects(done, dry_run=True)
+    return CHANGES if changed else 0
+
+
+def scale(invocation: Invocation, *, dry_run: bool = False) -> int:
+    """``scale``."""
+    refuse(invocation, "no_deps")
+    numbers = parse_scale(invocation.values["scale"])
+    terms = Terms(dry=dry_run)
+    show_effects(again.scale(invocation.context, read_where(invocation), numbers, terms, tell), dry_run=dry_run)
+    return 0
+
+
+def roll_back(invocation: Invocation, *, dry_run: bool = False) -> int:
+    """``rollback``."""
+    refuse(invocation, "revision", "timeout")
+    terms = Terms(dry=dry_run, seconds=invocation.values["wait_timeout"] or Terms().seconds)
+    show_effects(again.rollback(invocation.context, read_where(invocation), terms, tell), dry_run=dry_run)
+    return 0
+
+
+def show_effects(done: Sequence[Effected], *, dry_run: bool) -> None:
+    changed = [one for one in done if one.effect != UNCHANGED]
     if dry_run:
         for one in changed:
             print(f"{one.name} {one.effect}")
             sys.stdout.write(visible(one.difference, lines=True))
     print(f"{len(changed)} of {len(done)} objects {'would change' if dry_run else 'changed'}", file=sys.stderr)
-    return len(changed)

@@ -82,6 +82,10 @@ def _create(invocation: Invocation) -> int:
 
 
 def _scale(invocation: Invocation) -> int:
+    if invocation.values["driver"]:
+        from orchestra.cli.deploy import scale
+
+        return scale(invocation, dry_run=True)
     from orchestra.cli.changes import read_scaling
     from orchestra.model.request import Changes
 
@@ -95,6 +99,10 @@ def _apply(invocation: Invocation) -> int:
 
 
 def _rollback(invocation: Invocation) -> int:
+    if invocation.values["driver"]:
+        from orchestra.cli.deploy import roll_back
+
+        return roll_back(invocation, dry_run=True)
     from orchestra.cli.history import parse_revision
     from orchestra.cli.rollback import read_going_back
     from orchestra.stacks.plan import PlanOptions, plan

@@ -73,6 +73,14 @@ def show_logs(invocation: Invocation, chosen: Selection) -> int:
     return 0
 
 
+def refuse(invocation: Invocation, *names: str) -> None:
+    """Raises UserError for values that have no meaning in a cluster."""
+    for name in names:
+        if invocation.values[name]:
+            words = name.replace("_", "-")
+            raise UserError(f"{words} has no effect with --driver", hint=f"leave {words} out")
+
+
 def read_where(invocation: Invocation) -> Where:
     values = invocation.values
     return Where(values["driver"], *(values[name] or "" for name in ("cluster_context", "namespace", "host")))

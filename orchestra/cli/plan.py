@@ -22,6 +22,10 @@ CHANGES = 2
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
+    if values["driver"]:
+        from orchestra.cli.deploy import show_plan
+
+        return show_plan(invocation)
     options = PlanOptions(read_chosen(values), read_changes(values), values["offline"])
     out = values["out"]
     if out is not None and options.offline:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
+    if values["driver"]:
+        from orchestra.cli.deploy import roll_back
+
+        return roll_back(invocation)
     rollback = begin_rollback(invocation.context, parse_revision(values["revision"]))
     revision = rollback.revision
     age = describe_span(time.time() - revision.at).lower()

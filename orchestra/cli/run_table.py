@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestra.cli.build_table import BUILD, NO_BUILD, QUIET_BUILD
+from orchestra.cli.cluster_table import ELSEWHERE
 from orchestra.cli.image_table import SERVICES
 from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, LIST, NUMBER, TEXT, Option
@@ -150,14 +151,14 @@ RUN_COMMANDS = (
         "scale",
         "scale",
         "Change how many containers a service has",
-        (NO_DEPS,),
+        (NO_DEPS, *ELSEWHERE),
         (Argument("scale", "SERVICE=NUM...", "Service and its number of containers", many=True, some=True),),
     ),
     Command(
         "rollback",
         "rollback",
         "Bring the stack back to an earlier revision",
-        (TIMEOUT, *WAIT),
+        (TIMEOUT, *WAIT, *ELSEWHERE),
         (
             Argument(
                 "revision", "[REVISION]", "Its number in orchestra history; the one before if not given", optional=True

@@ -12,5 +12,9 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
+    if invocation.values["driver"]:
+        from orchestra.cli.deploy import scale
+
+        return scale(invocation)
     options = UpOptions(read_scaling(invocation.values))
     return bring_up(invocation, begin(invocation, options), options)

@@ -196,6 +196,7 @@ COMMANDS = (
             Option("privileged", ("--privileged",), FLAG, "Give the command all available capabilities"),
             Option("interactive", ("-i", "--interactive"), FLAG, "Keep standard input open (the default)", hidden=True),
             Option("tty", ("-t", "--tty"), FLAG, "Allocate a terminal (the default on a terminal)", hidden=True),
+            *ELSEWHERE,
         ),
         (
             Argument("service", "SERVICE", "Service to run the command in"),
@@ -341,6 +342,7 @@ COMMANDS = (
             Option("offline", ("--offline",), FLAG, "Plan as if nothing existed; needs no root"),
             Option("out", ("--out",), TEXT, "Also write the plan to a file for orchestra apply", metavar="FILE"),
             *_WISH,
+            *ELSEWHERE,
         ),
         (SERVICES,),
     ),
@@ -376,6 +378,7 @@ COMMANDS = (
             Option("json", ("--json",), FLAG, "Print one JSON object per line"),
             Option("since", ("--since",), TEXT, "Show events since a time, or a duration ago", metavar="TIME"),
             Option("until", ("--until",), TEXT, "End at a time, or a duration ago", metavar="TIME"),
+            *ELSEWHERE,
         ),
         (SERVICES,),
     ),

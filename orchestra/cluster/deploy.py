@@ -9,7 +9,9 @@ from orchestra.cluster.api import FIELD_MANAGER, Api
 from orchestra.cluster.change import PAUSE, Change, Effect, Pass
 from orchestra.cluster.http import Refused
 from orchestra.cluster.kinds import CLAIM, MANAGER, STACK, WORKLOADS, Key, Object, is_of, key_of
+from orchestra.cluster.kubernetes_revisions import keeping, kept_of, number_of
 from orchestra.cluster.ownership import applied, comparable
+from orchestra.cluster.revisions import number_after, pack, superfluous
 from orchestra.cluster.rollout import Rollout, awaits, rollout, troubles
 from orchestra.errors import FatalError, OrchestraError, UserError
 
@@ -21,6 +23,8 @@ _INVALID = 422
 
 class Deployment(Pass[Api, Rollout]):
     """A pass in Kubernetes."""
+
+    _revision: Key | None = None
 
     def run(self, objects: Sequence[Object]) -> tuple[Change, ...]:
         """All changes, those that change nothing too. objects: in the order in which they are to be made.
@@ -36,6 +40,7 @@ class Deployment(Pass[Api, Rollout]):
         self._before = self._cluster.of_stack(self._stack)
         self._check_owners(objects)
         with self._rolled_back():
+            self._remember(objects)
             self._apply_all(objects)
         self._prune(objects)
         return tuple(self._changes)
@@ -51,6 +56,14 @@ class Deployment(Pass[Api, Rollout]):
                     f"{key} exists in namespace {self._cluster.namespace} and is of {owner}",
                     hint="deploy to a namespace of the stack's own with --namespace",
                 )
+
+    def _remember(self, objects: Sequence[Object]) -> None:
+        kept, text = kept_of(self._before), pack(list(objects))
+        if self._terms.dry or (kept and kept[max(kept)] == text):
+            return
+        secret = keeping(self._stack, number_after(kept), text)
+        self._cluster.apply(secret)
+        self._revision = key_of(secret)
 
     def _apply_all(self, objects: Sequence[Object]) -> None:
         for item in objects:
@@ -133,7 +146,12 @@ class Deployment(Pass[Api, Rollout]):
 
     def _prune(self, objects: Sequence[Object]) -> None:
         """Remove what has left the file. Claims stay: they hold data."""
-        wanted = {key_of(item) for item in objects}
+        revisions = {number_of(item): key for key, item in self._before.items() if number_of(item)}
+        if self._revision is not None:
+            old = superfluous({**revisions, number_after(revisions): self._revision})
+            for number in old:
+                self._cluster.delete(revisions[number])
+        wanted = {*(key_of(item) for item in objects), *revisions.values()}
         for key in reversed([*self._before]):
             if key in wanted or key.kind == CLAIM or self._before[key]["metadata"].get("ownerReferences"):
                 continue
@@ -148,6 +166,8 @@ class Deployment(Pass[Api, Rollout]):
                 self._undo(change)
             except OrchestraError as error:
                 self._tell(str(change.key), f"is not rolled back: {error}")
+        if self._revision is not None:
+            self._cluster.delete(self._revision)
 
     def _undo(self, change: Change) -> None:
         if change.effect is Effect.UNCHANGED:

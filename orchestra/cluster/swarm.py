@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import time
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from orchestra.cluster.change import PAUSE, Change, Effect, Pass
 from orchestra.cluster.kinds import Key
 from orchestra.cluster.manager import Manager
+from orchestra.cluster.revisions import REVISION, number_after, pack, superfluous
+from orchestra.cluster.swarm_revisions import Needs, content_of, kept_of, number_of, still_used
 from orchestra.cluster.tasks import NAMESPACE, State, progress
 from orchestra.errors import FatalError, OrchestraError, UserError
 from orchestra.model.desired import Condition
@@ -22,12 +25,11 @@ if TYPE_CHECKING:
 DIGEST = "io.orchestra.digest"
 """A label of what a service and its tasks were made from: the same file changes nothing."""
 
-Needs = dict[str, dict[str, str]]
-"""Conditions by service and by the service that it waits for."""
-
 
 class SwarmDeployment(Pass[Manager, State]):
     """A pass in a Swarm."""
+
+    _revision = ""
 
     def run(self, kinds: Mapping[str, Mapping[str, Object]], needs: Needs) -> tuple[Change, ...]:
         """kinds: specifications of networks, secrets, configs and services, by their names. Raises FatalError after
@@ -36,18 +38,42 @@ class SwarmDeployment(Pass[Manager, State]):
         check_manager(self._cluster)
         before = of_stack(self._cluster, self._stack)
         self._needs, self._before, self._names = needs, before["services"], frozenset(kinds["services"])
+        kept = kept_of(before["configs"])
         with self._rolled_back():
+            if not self._terms.dry:
+                kept = self._remember(kept, pack(content_of(kinds, needs)))
             self._ids = {
                 kind: self._make(kind, kinds[kind], before[kind]) for kind in ("networks", "secrets", "configs")
             }
             self._in_order(kinds["services"])
-        left = {kind: [name for name in found if name not in kinds[kind]] for kind, found in before.items()}
+        stays = still_used(kept, before["configs"])
+        left = {
+            kind: [name for name in found if name not in kinds[kind] and (kind, name) not in stays]
+            for kind, found in before.items()
+        }
         for kind, names in left.items():
-            self._changes += [Change(_key(kind, name), Effect.REMOVED, before[kind][name]) for name in names]
+            self._changes += [
+                Change(_key(kind, name), Effect.REMOVED, before[kind][name])
+                for name in names
+                if not number_of(before[kind][name])
+            ]
         if not self._terms.dry:
             chosen = {kind: {name: before[kind][name] for name in names} for kind, names in left.items()}
             take_away(self._cluster, chosen, self._tell, self._clock, self._pause)
         return tuple(self._changes)
+
+    def _remember(self, kept: dict[int, str], text: str) -> dict[int, str]:
+        """The revisions with this one, without those that are kept no more."""
+        if kept and kept[max(kept)] == text:
+            return kept
+        number = number_after(kept)
+        labels = {NAMESPACE: self._stack, REVISION: str(number)}
+        self._revision = f"{self._stack}_revision-{number}"
+        data = base64.b64encode(text.encode()).decode()
+        self._cluster.post("/configs/create", {"Name": self._revision, "Labels": labels, "Data": data})
+        kept = {**kept, number: text}
+        old = superfluous(kept)
+        return {number: text for number, text in kept.items() if number not in old}
 
     def _make(self, kind: str, wanted: Mapping[str, Object], before: Mapping[str, Object]) -> dict[str, str]:
         """Identities by name. What exists stays: configs and secrets are named by their content."""
@@ -127,6 +153,8 @@ class SwarmDeployment(Pass[Manager, State]):
                 made[kind][change.key.name] = {"ID": change.key.name}
             elif change.effect is Effect.CHANGED and change.before is not None:
                 self._put_back(change.key, change.before)
+        if self._revision:
+            made["configs"][self._revision] = {"ID": self._revision}
         try:
             take_away(self._cluster, made, self._tell, self._clock, self._pause)
         except OrchestraError as error:

@@ -36,7 +36,7 @@ class State(NamedTuple):
 def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) -> State:
     """digest, label: of the tasks of the newest specification. A task runs only when its health check succeeds."""
     current = [task for task in tasks if (task["Spec"]["ContainerSpec"].get("Labels") or {}).get(label) == digest]
-    states = [(task.get("Status") or {}).get("State", "") for task in current]
+    states = [(task.get("Status") or {}).get("State", "") for task in _newest(current)]
     wanted = _wanted(service, current)
     running, complete = states.count("running"), states.count("complete")
     others = sorted({state for state in states if state not in ("running", "complete")})
@@ -58,6 +58,14 @@ def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) 
         trouble=trouble,
         text=f"{running + complete} of {wanted} tasks running" + (f" ({', '.join(others)})" if others else ""),
     )
+
+
+def _newest(tasks: Sequence[Object]) -> list[Object]:
+    """One of each slot, or node: predecessors may be of the same specification, and still run, or have completed."""
+    found: dict[object, Object] = {}
+    for task in sorted(tasks, key=lambda task: task.get("CreatedAt", "")):
+        found[task.get("Slot") or task.get("NodeID")] = task
+    return [*found.values()]
 
 
 def _wanted(service: Object, current: Sequence[Object]) -> int:

@@ -73,7 +73,68 @@ def test_a_stack_is_deployed_looked_at_and_taken_down(orchestra, server):
     del server.objects[POD]
     code, out, err = orchestra("--dry-run", "down", "--driver", "kubernetes")
     assert out.startswith("deployment/web removed\n")
-    assert "5 objects removed" in orchestra("down", "--driver", "kubernetes")[2]
+    assert "6 objects removed" in orchestra("down", "--driver", "kubernetes")[2]
+    assert [path for path in server.objects if path.count("/") > 4] == []
+
+
+def web(server):
+    return server.objects["/apis/apps/v1/namespaces/shop/deployments/web"]["spec"]
+
+
+def set_image(tmp_path, text):
+    (tmp_path / "shop" / "compose.yaml").write_text(TEXT.replace("web:1", text))
+
+
+def test_a_plan_is_what_deploy_would_do(orchestra, server, tmp_path):
+    code, out, _err = orchestra("plan", "--driver", "kubernetes")
+    assert (code, "deployment/web created" in out) == (2, True)
+    orchestra("deploy")
+    assert orchestra("plan", "--driver", "kubernetes")[:2] == (0, "")
+    set_image(tmp_path, "web:2")
+    code, out, _err = orchestra("plan", "--driver", "kubernetes", "--format", "json")
+    (change,) = json.loads(out)
+    assert (code, change["name"], change["effect"]) == (2, "deployment/web", "changed")
+    assert "web:2" in change["difference"]
+    assert "web:2" not in json.dumps(web(server))
+
+
+@pytest.mark.parametrize(
+    "words", [("plan", "--offline"), ("plan", "web"), ("plan", "--format", "dot"), ("scale", "--no-deps", "web=2")]
+)
+def test_options_without_effect_are_refused(orchestra, server, words):
+    code, _out, err = orchestra(*words, "--driver", "kubernetes")
+    assert code == 1
+    assert "--driver" in err
+    assert server.seen == []
+
+
+def test_scaling_lasts_until_the_next_deploy(orchestra, server):
+    assert "no deployment of this stack" in orchestra("scale", "--driver", "kubernetes", "web=3")[2]
+    orchestra("deploy")
+    code, out, _err = orchestra("--dry-run", "scale", "--driver", "kubernetes", "web=3")
+    assert (code, "+  replicas: 3" in out, web(server)["replicas"]) == (0, True, 1)
+    code, _out, err = orchestra("scale", "--driver", "kubernetes", "web=3")
+    assert (code, web(server)["replicas"]) == (0, 3)
+    assert "1 of 5 objects changed" in err
+    assert "no workload 'other'" in orchestra("scale", "--driver", "kubernetes", "other=3")[2]
+    assert "1 of 5 objects changed" in orchestra("deploy")[2]
+    assert web(server)["replicas"] == 1
+
+
+def test_a_rollback_brings_the_deployment_before_back(orchestra, server, tmp_path):
+    orchestra("deploy")
+    assert "before the last one" in orchestra("rollback", "--driver", "kubernetes")[2]
+    for number in range(2, 5):
+        set_image(tmp_path, f"web:{number}")
+        orchestra("deploy")
+    code, out, _err = orchestra("--dry-run", "rollback", "--driver", "kubernetes")
+    assert (code, "image: registry.example/web:3" in out) == (0, True)
+    for expected in ("web:3", "web:4"):
+        code, _out, err = orchestra("rollback", "--driver", "kubernetes")
+        assert (code, "1 of 5 objects changed" in err) == (0, True)
+        assert web(server)["template"]["spec"]["containers"][0]["image"] == f"registry.example/{expected}"
+    assert sum("shop-revision-" in path for path in server.objects) == 2
+    orchestra("down", "--driver", "kubernetes")
     assert [path for path in server.objects if path.count("/") > 4] == []
 
 

@@ -9,8 +9,10 @@ import pytest
 from orchestra.cluster.change import Terms
 from orchestra.cluster.difference import difference
 from orchestra.cluster.manager import Manager
-from orchestra.cluster.swarm import SwarmDeployment, of_stack, take_away
-from orchestra.cluster.tasks import tasks
+from orchestra.cluster.revisions import current, previous
+from orchestra.cluster.swarm import DIGEST, SwarmDeployment, of_stack, take_away
+from orchestra.cluster.swarm_revisions import kept_of, kinds_of, scaled
+from orchestra.cluster.tasks import progress, tasks
 from orchestra.compose import LoadRequest
 from orchestra.errors import EnvironmentLack, FatalError, UserError
 from orchestra.translation.source import read
@@ -113,7 +115,7 @@ def test_services_are_as_the_file_says(engine, shop, deploy):
 
 def test_what_is_waited_for_comes_first(engine, shop, deploy):
     deploy(shop())
-    assert made(engine)[:2] == ["networks", "secrets"]
+    assert made(engine)[:3] == ["configs", "networks", "secrets"]
     created = [line.split()[0] for line in deploy.told if line.startswith("service/") and line.endswith(" created")]
     assert created[-1] == "service/stack_web"
     assert deploy.told.index("service/stack_migrate ready") < deploy.told.index("service/stack_web created")
@@ -153,8 +155,50 @@ def test_a_dry_run_shows_a_diff_without_secrets(shop, deploy):
 def test_a_new_content_replaces_its_object_after_those_that_use_it(engine, shop, deploy):
     deploy(shop())
     (old,) = engine.items["secrets"]
-    assert set(effects(deploy(shop(password="two"))).values()) == {"created", "changed", "removed"}
+    assert set(effects(deploy(shop(password="two"))).values()) == {"created", "changed"}
+    assert old in engine.items["secrets"]  # one can go back to it
+    assert set(effects(deploy(shop("2", password="two"))).values()) == {"changed", "removed"}
     assert old not in engine.items["secrets"]
+
+
+def test_one_can_go_back_to_the_deployment_before(engine, shop, deploy, manager):
+    deploy(shop())
+    before = {name: item["Spec"] for name, item in engine.items["services"].items()}
+    without = SHOP.replace("  migrate: {image", "  other: {image").replace("migrate: {cond", "other: {cond")
+    deploy(shop("2", password="two", text=without))
+    assert engine.items["services"].keys() == {"stack_web", "stack_db", "stack_other"}
+    found = of_stack(manager, "stack")
+    content = previous(kept_of(found["configs"]))
+    changes = effects(deploy((kinds_of(content, found), content["needs"])))
+    assert changes == {
+        "service/stack_web": "changed",
+        "service/stack_migrate": "created",
+        "service/stack_other": "removed",
+    }
+    assert {name: item["Spec"] for name, item in engine.items["services"].items()} == before
+    assert len(kept_of(of_stack(manager, "stack")["configs"])) == 2
+
+
+def test_a_secret_that_is_gone_cannot_be_gone_back_to(engine, shop, deploy, manager):
+    deploy(shop())
+    (old,) = engine.items["secrets"]
+    deploy(shop(password="two"))
+    del engine.items["secrets"][old]
+    found = of_stack(manager, "stack")
+    with pytest.raises(UserError, match=f"secrets of that deployment are gone: {old}"):
+        kinds_of(previous(kept_of(found["configs"])), found)
+
+
+def test_scaling_is_undone_by_the_next_deploy(engine, shop, deploy, manager):
+    deploy(shop())
+    found = of_stack(manager, "stack")
+    content = scaled(current(kept_of(found["configs"])), {"stack_web": 7})
+    assert effects(deploy((kinds_of(content, found), content["needs"]))) == {"service/stack_web": "changed"}
+    assert engine.items["services"]["stack_web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 7}}
+    assert effects(deploy(shop())) == {"service/stack_web": "changed"}
+    assert engine.items["services"]["stack_web"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 2}}
+    with pytest.raises(UserError, match="no service 'stack_other'"):
+        scaled(content, {"stack_other": 1})
 
 
 def test_an_update_that_the_swarm_stops_takes_all_back(engine, shop, deploy):
@@ -210,6 +254,17 @@ def test_an_engine_that_is_not_there(tmp_path):
     manager.close()
     with pytest.raises(UserError, match="not the address"):
         Manager("ssh://host", {})
+
+
+def test_predecessors_of_tasks_do_not_count(engine, shop, deploy, manager):
+    deploy(shop())
+    service = engine.items["services"]["stack_web"]
+    newer = [{**task, "CreatedAt": "2"} for task in engine.tasks(service)]
+    older = [{**task, "CreatedAt": "1"} for task in newer]
+    newer[1] = {**newer[1], "Status": {"State": "starting"}}
+    digest = newer[0]["Spec"]["ContainerSpec"]["Labels"][DIGEST]
+    state = progress(service, [*newer, *older], digest, DIGEST)
+    assert (state.done, state.text) == (False, "1 of 2 tasks running (starting)")
 
 
 def test_tasks_are_listed(shop, deploy, manager):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def pods(context: Context, where: Where, services: Sequence[str]) -> tuple[Pod, ...]:
     """The pods, or tasks, of these services, or of all."""
     from orchestra.cluster.view import pods as find_pods
+    from orchestra.translation.kubernetes.names import label
 
     if where.driver == SWARM:
         from orchestra.cluster.tasks import tasks
@@ -24,7 +25,7 @@ def pods(context: Context, where: Where, services: Sequence[str]) -> tuple[Pod, 
         with open_swarm(context, where) as manager:
             return tasks(manager, find_stack(context).stack, services)
     with open_kubernetes(context, where) as api:
-        return find_pods(api, find_stack(context).stack, services)
+        return find_pods(api, find_stack(context).stack, [label(service) for service in services])
 
 
 def removable(context: Context, where: Where, *, volumes: bool) -> tuple[str, ...]:
