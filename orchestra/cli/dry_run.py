@@ -226,6 +226,8 @@ def _unpause(invocation: Invocation) -> int:
 
 
 def _exec(invocation: Invocation) -> int:
+    if invocation.values["driver"]:
+        raise UserError("--dry-run: exec has no preview with --driver")
     from orchestra.cli.exec import read_options
     from orchestra.cli.warnings import warn_of_damage
     from orchestra.stacks.exec import find_target

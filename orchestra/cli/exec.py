@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from _typeshed import HasFileno
 
     from orchestra.cli.invocation import Invocation
+    from orchestra.cluster.program import Program
     from orchestra.stacks.exec import Execution, Target
+
+    Running = Execution | Program
+    """A program in a container of this machine, or of a cluster."""
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 INTERRUPT = b"\3"
@@ -35,13 +39,17 @@ PASSED_ON = (*ENDING, signal.SIGUSR1, signal.SIGUSR2)
 
 def run(invocation: Invocation) -> int:
     values, context = invocation.values, invocation.context
+    if values["driver"]:
+        from orchestra.cli.exec_elsewhere import run_elsewhere
+
+        return run_elsewhere(invocation)
     terminal = wants_terminal(values)
     options = read_options(values, context.environment, terminal=terminal)
     target = find_target(context, options, lambda seen: warn_of_damage(seen.damage))
     if values["detach"]:
         return _run_detached(target)
     execute = partial(_execute, target)
-    return _run_on_terminal(execute) if terminal else _run_on_pipes(execute, target.owner)
+    return run_on_terminal(execute) if terminal else run_on_pipes(execute, target.owner)
 
 
 def read_options(values: dict[str, Any], environment: Mapping[str, str], *, terminal: bool) -> ExecOptions:
@@ -84,7 +92,7 @@ def _run_detached(target: Target) -> int:
     return 0
 
 
-def _run_on_pipes(execute: Callable[[Sequence[int], Signals], Execution], owner: int) -> int:
+def run_on_pipes(execute: Callable[[Sequence[int], Signals], Running], owner: int) -> int:
     """Pass signals on, since there is no terminal in the container that would generate them."""
     pipes = [open_pipe(owner) for _ in range(3)]
     theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
@@ -114,7 +122,7 @@ class _Passing:
     second of its kind.
     """
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: Running) -> None:
         self._execution = execution
         self._passed: set[int] = set()
 
@@ -126,7 +134,7 @@ class _Passing:
         self._passed.add(number)
 
 
-def _run_on_terminal(execute: Callable[[Sequence[int], Signals], Execution]) -> int:
+def run_on_terminal(execute: Callable[[Sequence[int], Signals], Running]) -> int:
     """Send every key to the terminal in the container, which turns some of them into signals."""
     with Signals(signal.SIGWINCH, *ENDING) as signals, execute((), signals) as execution:
         master = os.dup(execution.terminal)
@@ -147,7 +155,7 @@ def _run_on_terminal(execute: Callable[[Sequence[int], Signals], Execution]) -> 
 class _Keyboard(Direction):
     """Keyboard input. Ctrl-C sends no signal to this process, and one without effect to a stopped program."""
 
-    def __init__(self, source: int, target: int, execution: Execution) -> None:
+    def __init__(self, source: int, target: int, execution: Running) -> None:
         super().__init__(source, target, owned=[])
         self._execution = execution
 

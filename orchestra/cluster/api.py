@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from orchestra.cluster.http import Http, Refused
 from orchestra.cluster.kinds import KINDS, Key, Object, key_of, path_of, selector
+from orchestra.cluster.kubernetes_exec import KubernetesSession
 from orchestra.errors import TemporaryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FIELD_MANAGER = "orchestra"
 _PAGE = "500"
@@ -108,6 +109,10 @@ class Api:
                     seen = last
                     query.pop("tailLines", None)
                     query["sinceTime"] = last.decode()
+
+    def execute(self, pod: str, command: Sequence[str], *, terminal: bool) -> KubernetesSession:
+        """Run another program in the first container of a pod."""
+        return KubernetesSession(self._http, self.namespace, pod, command, terminal=terminal)
 
     def _path(self, plural: str) -> str:
         return f"/api/v1/namespaces/{quote(self.namespace, safe='')}/{plural}"

@@ -19,12 +19,13 @@ from orchestra.cluster.credentials import obtain
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestra.cluster.access import Access
     from orchestra.cluster.credentials import Credentials
 
 ATTEMPTS = 6
+_SWITCHING = 101
 _LONGEST = 30.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
 
@@ -84,8 +85,23 @@ class Http:
             yield _chunks(response, path)
 
     @contextlib.contextmanager
+    def upgrade(
+        self, path: str, query: Mapping[str, str | Sequence[str]], headers: Mapping[str, str]
+    ) -> Iterator[httpx2.Response]:
+        """An answer that has given the connection over, which is in ``extensions["network_stream"]``."""
+        with self._sent("GET", path, query, b"", {"Connection": "Upgrade", **headers}) as response:
+            if response.status_code != _SWITCHING:
+                raise FatalError(f"{self._access.server} does not give connections over: is there a proxy before it?")
+            yield response
+
+    @contextlib.contextmanager
     def _sent(
-        self, method: str, path: str, query: Mapping[str, str], content: bytes, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | Sequence[str]],
+        content: bytes,
+        headers: Mapping[str, str],
     ) -> Iterator[httpx2.Response]:
         renewed = False
         what = f"{method} {path}"
@@ -93,7 +109,7 @@ class Http:
             client, token = self._connected()
             more = {"Authorization": f"Bearer {token}"} if token else {}
             request = client.build_request(
-                method, self._access.server + path, params=dict(query), content=content, headers={**headers, **more}
+                method, self._access.server + path, params={**query}, content=content, headers={**headers, **more}
             )
             try:
                 response = client.send(request, stream=True)
@@ -105,7 +121,7 @@ class Http:
                 self._pause(min(_LONGEST, 0.25 * 2**attempt))
                 continue
             with contextlib.closing(response):
-                if response.is_success:
+                if response.is_success or response.status_code == _SWITCHING:
                     yield response
                     return
                 if response.status_code == 401 and not renewed:

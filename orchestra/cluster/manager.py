@@ -20,6 +20,7 @@ VERSION = "v1.41"
 """Of Docker 20.10, which newer ones answer too."""
 DEFAULT = "unix:///var/run/docker.sock"
 _ATTEMPTS = 5
+_SWITCHING = 101
 _PASSING = frozenset({500, 502, 503, 504})
 
 
@@ -91,6 +92,16 @@ class Manager:
             if not response.is_success:
                 raise Denied(response.status_code, _message(response.read()))
             yield self._chunks(response)
+
+    @contextlib.contextmanager
+    def upgrade(self, path: str, body: object) -> Iterator[httpx2.Response]:
+        """An answer that has given the connection over, which is in ``extensions["network_stream"]``."""
+        headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
+        request = self._client.build_request("POST", f"{self._base}/{VERSION}{path}", json=body, headers=headers)
+        with contextlib.closing(self._client.send(request, stream=True)) as response:
+            if response.status_code != _SWITCHING:
+                raise Denied(response.status_code, _message(response.read()))
+            yield response
 
     def _chunks(self, response: httpx2.Response) -> Iterator[bytes]:
         try:

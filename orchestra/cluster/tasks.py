@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.cluster.view import Pod
+from orchestra.errors import UserError
 from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from orchestra.cluster.manager import Manager
 
 NAMESPACE = "com.docker.stack.namespace"
+_SERVICE, _TASK = "com.docker.swarm.service.name", "com.docker.swarm.task.name"
 _BROKEN = frozenset({"failed", "rejected", "orphaned"})
 _STOPPED = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
 _STARTING = frozenset({"starting", "running", "complete"})
@@ -110,3 +112,21 @@ def tasks(manager: Manager, stack: str, services: Sequence[str] = ()) -> tuple[P
             )
         )
     return tuple(sorted(found))
+
+
+def find_container(manager: Manager, stack: str, service: str, index: int | None) -> str:
+    """The running container of a task on the node of this engine, which need not be a manager. Raises UserError."""
+    full = f"{stack}_{service}"
+    labels = [f"{NAMESPACE}={stack}", f"{_SERVICE}={full}"]
+    found = {item["Labels"][_TASK]: item["Id"] for item in manager.get("/containers/json", filters={"label": labels})}
+    chosen = sorted(name for name in found if index is None or name.startswith(f"{full}.{index}."))
+    if chosen:
+        return str(found[chosen[0]])
+    elsewhere: list[str] = []
+    if (manager.get("/info").get("Swarm") or {}).get("ControlAvailable"):
+        elsewhere = [task.node for task in tasks(manager, stack, (service,)) if task.ready]
+    what = f'service "{service}"' + ("" if index is None else f", container {index},")
+    if elsewhere:
+        nodes = ", ".join(sorted(set(elsewhere)))
+        raise UserError(f"{what} does not run on this node, but on {nodes}", hint="name the engine there with --host")
+    raise UserError(f"{what} does not run on the node of {manager.host}", hint="see orchestra ps --driver swarm")

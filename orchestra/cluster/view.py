@@ -9,6 +9,7 @@ from orchestra.cluster.change import Effect
 from orchestra.cluster.deploy import wait_until_gone
 from orchestra.cluster.kinds import CLAIM, NAME, Key
 from orchestra.cluster.rollout import troubles
+from orchestra.errors import UserError
 from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ def pods(api: Api, stack: str, services: Sequence[str] = ()) -> tuple[Pod, ...]:
     """By name. services: names of workloads, empty for all."""
     found = [_pod(item) for item in api.pods(stack)]
     return tuple(sorted(pod for pod in found if not services or pod.service in services))
+
+
+def find_pod(api: Api, stack: str, service: str, index: int | None) -> str:
+    """A running pod of a workload: this one, counted by name from 1, or the first. Raises UserError."""
+    running = [pod for pod in pods(api, stack, [service]) if pod.status == "Running"]
+    if not running:
+        raise UserError(f'service "{service}" is not running', hint="see orchestra ps --driver kubernetes")
+    if index is not None and not 0 < index <= len(running):
+        raise UserError(f'service "{service}" has no container {index}: {len(running)} pods run')
+    return running[(index or 1) - 1].name
 
 
 def _pod(item: Object) -> Pod:

@@ -1,4 +1,4 @@
-"""WebSocket (RFC 6455) as far as attaching to a container needs it: handshake, frames, and a program behind them."""
+"""WebSocket as far as attaching to a container needs it: the answer to its handshake, and a program behind it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import base64
 import hashlib
 import os
 import queue
-import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestra.engine_api.errors import bad_request
+from orchestra.websocket import BINARY, CLOSE, GOING, PING, PONG, Decoder, Frame, Malformed, closing, render_frame
 
 if TYPE_CHECKING:
     import socket
@@ -19,26 +19,7 @@ if TYPE_CHECKING:
     from orchestra.engine_api.relay import Program
     from orchestra.stacks.detach_keys import DetachKeys
 
-CONTINUED, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-GOING, WRONG, TOO_BIG = 1000, 1002, 1009
-"""Why a connection is closed: section 7.4.1."""
-MOST = 1 << 20
-"""Bytes of a frame's content that a client may send at once."""
-LAST, MASKED, SHORT = 0x80, 0x80, 126
 _SECRET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-class Frame(NamedTuple):
-    kind: int
-    content: bytes
-
-
-class Malformed(Exception):
-    """A client has sent what is no frame. code: as in the frame that tells it so."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def answer_handshake(request: Request) -> bytes:
@@ -52,66 +33,6 @@ def answer_handshake(request: Request) -> bytes:
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Accept: {accept}\r\n\r\n"
     ).encode()
-
-
-def render_frame(kind: int, content: bytes) -> bytes:
-    """Of a server, which masks nothing."""
-    size = len(content)
-    if size < SHORT:
-        return struct.pack(">BB", LAST | kind, size) + content
-    if size < 1 << 16:
-        return struct.pack(">BBH", LAST | kind, 126, size) + content
-    return struct.pack(">BBQ", LAST | kind, 127, size) + content
-
-
-def closing(code: int) -> bytes:
-    """The content of a frame that closes."""
-    return struct.pack(">H", code)
-
-
-class Decoder:
-    """Of what a client sends, in pieces of any size."""
-
-    def __init__(self) -> None:
-        self._data = b""
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """Raises Malformed."""
-        self._data += data
-        while (frame := self._take()) is not None:
-            yield frame
-
-    def _take(self) -> Frame | None:
-        if len(self._data) < 2:
-            return None
-        kind, size = self._data[0] & 0x0F, self._data[1] & 0x7F
-        if (
-            self._data[0] & 0x70
-            or not self._data[1] & MASKED
-            or kind not in (CONTINUED, TEXT, BINARY, CLOSE, PING, PONG)
-        ):
-            raise Malformed(WRONG)
-        place = 2
-        if size >= SHORT:
-            code = ">H" if size == SHORT else ">Q"
-            if len(self._data) < (place := 2 + struct.calcsize(code)):
-                return None
-            (size,) = struct.unpack_from(code, self._data, 2)
-        if size > MOST:
-            raise Malformed(TOO_BIG)
-        end = place + 4 + size
-        if len(self._data) < end:
-            return None
-        mask, content = self._data[place : place + 4], self._data[place + 4 : end]
-        self._data = self._data[end:]
-        return Frame(kind, _unmasked(content, mask))
-
-
-def _unmasked(content: bytes, mask: bytes) -> bytes:
-    """As one number: byte by byte it would take a thousand times as long."""
-    size = len(content)
-    key = (mask * (size // 4 + 1))[:size]
-    return (int.from_bytes(content, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
 class FramedProgram:

@@ -18,7 +18,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from orchestra.engine_api.websocket import BINARY, PING, TOO_BIG, WRONG, Decoder, Malformed, render_frame
+from orchestra.websocket import BINARY, PING, TOO_BIG, WRONG, Decoder, Malformed, render_frame
 from tests.examples.conftest import eventually, needs_containers
 
 

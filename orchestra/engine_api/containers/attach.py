@@ -64,7 +64,7 @@ def attach_by_websocket(world: World, exchange: Exchange) -> None:
 
 
 def _framed(piece: bytes) -> bytes:
-    return websocket.render_frame(websocket.BINARY, piece)
+    return websocket.render(1, piece)
 
 
 class _Attached(NamedTuple):
