@@ -9,6 +9,7 @@ from urllib.parse import quote
 from orchestra.cluster.http import Http, Refused
 from orchestra.cluster.kinds import KINDS, Key, Object, key_of, path_of, selector
 from orchestra.cluster.kubernetes_exec import KubernetesSession
+from orchestra.cluster.lines import lines
 from orchestra.errors import TemporaryError
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ class Api:
     """One namespace of a cluster."""
 
     def __init__(self, http: Http, namespace: str) -> None:
-        self._http = http
+        self.http = http
         self.namespace = namespace
 
     def has_namespace(self) -> bool:
         """One that may not be looked at is taken to exist."""
         try:
-            self._http.request("GET", self._path("").rstrip("/"))
+            self.http.request("GET", self._path("").rstrip("/"))
         except Refused as refused:
             if refused.status == 404:
                 return False
@@ -43,7 +44,7 @@ class Api:
 
     def find(self, key: Key) -> Object | None:
         try:
-            return self._http.request("GET", path_of(self.namespace, *key))
+            return self.http.request("GET", path_of(self.namespace, *key))
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -60,7 +61,14 @@ class Api:
         return found
 
     def pods(self, stack: str) -> list[Object]:
-        return self._list(self._path("pods"), {"labelSelector": selector(stack)})
+        return self._list(*self.pods_path(stack))
+
+    def pods_path(self, stack: str) -> tuple[str, dict[str, str]]:
+        """Where the pods of a stack are, with the query that chooses them."""
+        return self._path("pods"), {"labelSelector": selector(stack)}
+
+    def events_path(self) -> str:
+        return self._path("events")
 
     def warnings(self) -> list[Object]:
         """Events that something is wrong, of the last hour or so."""
@@ -80,7 +88,7 @@ class Api:
         """Begin to remove it, with what belongs to it. No error if it does not exist."""
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
         try:
-            self._http.request("DELETE", path_of(self.namespace, *key), body=body)
+            self.http.request("DELETE", path_of(self.namespace, *key), body=body)
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -95,8 +103,8 @@ class Api:
         last = seen = b""
         while True:
             try:
-                with self._http.stream(f"{self._path('pods')}/{quote(pod, safe='')}/log", query) as chunks:
-                    for line in _lines(chunks):
+                with self.http.stream(f"{self._path('pods')}/{quote(pod, safe='')}/log", query) as chunks:
+                    for line in lines(chunks):
                         moment = line.partition(b" ")[0]
                         if moment > seen:
                             last = moment
@@ -112,45 +120,42 @@ class Api:
 
     def execute(self, pod: str, command: Sequence[str], *, terminal: bool) -> KubernetesSession:
         """Run another program in the first container of a pod."""
-        return KubernetesSession(self._http, self.namespace, pod, command, terminal=terminal)
+        return KubernetesSession(self.http, self.namespace, pod, command, terminal=terminal)
 
     def _path(self, plural: str) -> str:
         return f"/api/v1/namespaces/{quote(self.namespace, safe='')}/{plural}"
 
     def _apply(self, path: str, item: Object, query: dict[str, str]) -> Object:
-        return self._http.request("PATCH", path, query, item, "application/apply-patch+yaml")
+        return self.http.request("PATCH", path, query, item, "application/apply-patch+yaml")
 
     def _list(self, path: str, query: dict[str, str]) -> list[Object]:
-        """In pages. When the rest of an old list is gone, from its beginning."""
+        return self.listed(path, query)[0]
+
+    def listed(self, path: str, query: dict[str, str]) -> tuple[list[Object], str]:
+        """All of a list, which comes in pages, and its version. When the rest of an old list is gone, from its
+        beginning.
+        """
         while True:
             with contextlib.suppress(_Expired):
                 return self._pages(path, query)
 
-    def _pages(self, path: str, query: dict[str, str]) -> list[Object]:
+    def _pages(self, path: str, query: dict[str, str]) -> tuple[list[Object], str]:
         found: list[Object] = []
         page = {**query, "limit": _PAGE}
         while True:
             try:
-                answer = self._http.request("GET", path, page)
+                answer = self.http.request("GET", path, page)
             except Refused as refused:
                 if refused.status == _GONE and "continue" in page:
                     raise _Expired from refused
                 raise
             found += answer.get("items") or ()
-            token = (answer.get("metadata") or {}).get("continue")
+            metadata = answer.get("metadata") or {}
+            token = metadata.get("continue")
             if not token:
-                return found
+                return found, str(metadata.get("resourceVersion") or "")
             page = {**page, "continue": str(token)}
 
 
 class _Expired(Exception):
     """The rest of a list that was begun cannot be read any more."""
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest

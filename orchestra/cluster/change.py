@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from orchestra.cluster.kinds import Key, Object
 
 PAUSE = 1.0
+"""Seconds between two looks where nothing tells of changes."""
+_LONGEST = 30.0
+
+
+def pause_briefly(seconds: float) -> None:
+    time.sleep(min(seconds, PAUSE))
 
 
 class Progress(Protocol):
@@ -60,7 +66,7 @@ class Terms(Record):
 
 
 class Pass(ABC, Generic[Cluster, State]):
-    """tell: hears what happens, of which object. clock: seconds; pause: waits so many."""
+    """tell: hears what happens, of which object. clock: seconds; pause: waits for a change, at most so many."""
 
     def __init__(
         self,
@@ -69,7 +75,7 @@ class Pass(ABC, Generic[Cluster, State]):
         terms: Terms,
         tell: Callable[[str, str], object],
         clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], object] = time.sleep,
+        pause: Callable[[float], object] = pause_briefly,
     ) -> None:
         self._cluster = cluster
         self._stack = stack
@@ -122,7 +128,7 @@ class Pass(ABC, Generic[Cluster, State]):
             if self._clock() >= self._deadline:
                 text = f"{', '.join(unready)} not ready after {self._terms.seconds:g} seconds"
                 raise FatalError(text, hint=trouble or "give it longer with --wait-timeout")
-            self._pause(PAUSE)
+            self._pause(min(_LONGEST, self._deadline - self._clock()))
 
     @contextlib.contextmanager
     def _rolled_back(self) -> Iterator[None]:

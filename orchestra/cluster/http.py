@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +42,12 @@ class Refused(FatalError):
         self.causes = [*((answer.get("details") or {}).get("causes") or ())]
 
 
+class CutOff(TemporaryError):
+    """A body ended before its end."""
+
+
 class Http:
-    """pause: waits so many seconds before another attempt."""
+    """pause: waits so many seconds before another attempt. is_cut: streams are over."""
 
     def __init__(
         self, access: Access, environment: Mapping[str, str], pause: Callable[[float], object] = time.sleep
@@ -51,6 +57,10 @@ class Http:
         self._pause = pause
         self._credentials: Credentials | None = None
         self._client: httpx2.Client | None = None
+        self._streams: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._connecting = threading.Lock()
+        self.is_cut = False
 
     def close(self) -> None:
         if self._client is not None:
@@ -80,9 +90,31 @@ class Http:
 
     @contextlib.contextmanager
     def stream(self, path: str, query: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
-        """The body as it comes. Raises also TemporaryError if it breaks off."""
-        with self._sent("GET", path, query, b"", {}) as response:
+        """The body as it comes. Raises also CutOff."""
+        with self._sent("GET", path, query, b"", {}) as response, self._cuttable(response):
             yield _chunks(response, path)
+
+    @contextlib.contextmanager
+    def _cuttable(self, response: httpx2.Response) -> Iterator[None]:
+        connection = response.extensions["network_stream"].get_extra_info("socket")
+        with self._lock:
+            if self.is_cut:
+                raise CutOff("the connection is given up")
+            self._streams.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._streams.discard(connection)
+
+    def cut(self) -> None:
+        """End all streams, also those that other threads are waiting for."""
+        with self._lock:
+            self.is_cut = True
+            for connection in self._streams:
+                # Not the method of a TLS connection, which another thread uses at this moment.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     @contextlib.contextmanager
     def upgrade(
@@ -136,16 +168,17 @@ class Http:
 
     def _connected(self) -> tuple[httpx2.Client, str]:
         """A connection with credentials, and the token that it needs."""
-        if self._credentials is None:
-            self._credentials = obtain(self._access, self._environment)
-        if self._client is None:
-            self._client = httpx2.Client(
-                verify=_trust(self._access, self._credentials),
-                timeout=httpx2.Timeout(30.0, read=60.0),
-                proxy=self._access.proxy or None,
-                headers={"User-Agent": "orchestra", "Accept": "application/json"},
-            )
-        return self._client, self._credentials.token
+        with self._connecting:
+            if self._credentials is None:
+                self._credentials = obtain(self._access, self._environment)
+            if self._client is None:
+                self._client = httpx2.Client(
+                    verify=_trust(self._access, self._credentials),
+                    timeout=httpx2.Timeout(30.0, read=60.0),
+                    proxy=self._access.proxy or None,
+                    headers={"User-Agent": "orchestra", "Accept": "application/json"},
+                )
+            return self._client, self._credentials.token
 
 
 def _trust(access: Access, credentials: Credentials) -> ssl.SSLContext:
@@ -206,4 +239,4 @@ def _chunks(response: httpx2.Response, path: str) -> Iterator[bytes]:
     try:
         yield from response.iter_bytes()
     except httpx2.TransportError as error:
-        raise TemporaryError(f"GET {path} broke off: {error}") from error
+        raise CutOff(f"GET {path} broke off: {error}") from error

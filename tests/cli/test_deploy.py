@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import pytest
 
 from orchestra.cli.start import start
-from tests.cluster.server import Server, serving
+from tests.cluster.server import Server, ready, serving
 
 TEXT = """
 services:
@@ -79,6 +81,26 @@ def test_a_stack_is_deployed_looked_at_and_taken_down(orchestra, server):
 
 def web(server):
     return server.objects["/apis/apps/v1/namespaces/shop/deployments/web"]["spec"]
+
+
+def test_deploy_is_told_when_what_it_waits_for_is_there(orchestra, server):
+    def slow(item):
+        begins.set()
+        return {}
+
+    def become_ready():
+        begins.wait(20)
+        path = "/apis/apps/v1/namespaces/shop/deployments/web"
+        while not any("deployments?" in line and "watch=true" in line for line in server.seen):
+            time.sleep(0.01)
+        server.set_status(path, ready(server.objects[path]))
+
+    begins, server.controller = threading.Event(), slow
+    thread = threading.Thread(target=become_ready)
+    thread.start()
+    code, _out, err = orchestra("deploy")
+    thread.join()
+    assert (code, "deployment/web ready" in err) == (0, True)
 
 
 def set_image(tmp_path, text):

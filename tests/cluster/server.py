@@ -48,11 +48,32 @@ class Server:
         self.controller: Callable[[Object], Object] = ready
         self.configurations: dict[tuple[str, str], Object] = {}
         self.lock = threading.RLock()
+        self.changes: list[tuple[int, str, str, Object]] = []
+        self.told = threading.Condition(self.lock)
+        self.oldest = 0
+        self.over = False
+        self.programs: list[Callable[[Any], None]] = []
         self._version = 0
 
     def fail(self, words: str, status: int, headers: dict[str, str] | None = None, body: Object | None = None) -> None:
         """status: 0 to cut the connection."""
         self.faults.append((words, status, headers or {}, body))
+
+    def tell(self, path: str, kind: str, item: Object) -> None:
+        """To those who watch."""
+        with self.told:
+            self._version += 1
+            item.setdefault("metadata", {})["resourceVersion"] = str(self._version)
+            self.changes.append((self._version, path, kind, deepcopy(item)))
+            self.told.notify_all()
+
+    def set_status(self, path: str, status: Object) -> None:
+        self.objects[path]["status"] = status
+        self.tell(path, "MODIFIED", self.objects[path])
+
+    @property
+    def version(self) -> int:
+        return self._version
 
     def of(self, path: str) -> Object:
         return self.objects[f"/apis/apps/v1/namespaces/default/{path}"]
@@ -202,8 +223,12 @@ class _Handler(BaseHTTPRequestHandler):
         parts = path.strip("/").split("/")
         if parts[-1] == "log":
             self._log(parts[-2], query)
+        elif query.get("watch"):
+            self._watch(path, query)
         elif parts[-1] == "events":
-            self._answer(200, {"items": server.events})
+            self._answer(200, {"metadata": {"resourceVersion": str(server.version)}, "items": server.events})
+        elif parts[-1] == "exec":
+            server.programs.pop(0)(self)
         elif parts[-2] == "namespaces" or len(parts) == (7 if parts[0] == "apis" else 6):
             found = server.objects.get(path)
             self._answer(200, found) if found else self._answer(404, _status(404, "NotFound", f"{path} not found"))
@@ -223,7 +248,40 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(query.get("continue", 0))
         most = min(server.page, int(query.get("limit", server.page)))
         more = {"continue": str(start + most)} if len(items) > start + most else {}
+        more["resourceVersion"] = str(server.version)
         self._answer(200, {"metadata": more, "items": items[start : start + most]})
+
+    def _watch(self, path: str, query: dict[str, str]) -> None:
+        server, version = self.served, int(query["resourceVersion"])
+        wanted = [part.split("=") for part in query.get("labelSelector", "").split(",") if part]
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+        def send(kind: str, item: Object) -> None:
+            line = json.dumps({"type": kind, "object": item}).encode() + b"\n"
+            self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+
+        self.close_connection = True
+        while not server.over:
+            with server.told:
+                if version < server.oldest:
+                    send("ERROR", _status(410, "Expired", "too old resource version"))
+                    return
+                new = [change for change in server.changes if change[0] > version]
+                if not new:
+                    server.told.wait(0.2)
+            for change in new:
+                version, name, kind, item = change
+                labels = item["metadata"].get("labels", {})
+                if kind == "CUT":
+                    server.changes.remove(change)
+                    server.oldest = item.get("oldest", server.oldest)
+                    return
+                if kind == "BOOKMARK" or (
+                    name.rpartition("/")[0] == path and all(labels.get(key) == value for key, value in wanted)
+                ):
+                    send(kind, item)
 
     def _log(self, pod: str, query: dict[str, str]) -> None:
         parts = self.served.logs[pod]
@@ -270,5 +328,6 @@ def serving(server: Server) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{http.server_address[1]}"
         finally:
+            server.over = True
             http.shutdown()
             thread.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.stacks.cluster.deploy import Effected, effected
+from orchestra.stacks.cluster.deploy import Effected, effected, told_of_changes
 from orchestra.stacks.cluster.where import SWARM, Where, open_kubernetes, open_swarm
 from orchestra.stacks.containers import find_stack
 
@@ -55,11 +55,11 @@ def _again(
     from orchestra.cluster.deploy import Deployment
     from orchestra.translation.kubernetes.names import label
 
-    with open_kubernetes(context, where) as api:
+    with open_kubernetes(context, where) as api, told_of_changes(api, stack, terms) as pause:
         kept = kubernetes_revisions.kept_of(api.of_stack(stack, ("Secret",)))
         if numbers is None:
             objects = previous(kept)
         else:
             named = {label(service): number for service, number in numbers.items()}
             objects = kubernetes_revisions.scaled(current(kept), named)
-        return Deployment(api, stack, terms, tell).run(objects)
+        return Deployment(api, stack, terms, tell, pause=pause).run(objects)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from orchestra.errors import ComposeError, Diagnostic
 from orchestra.model.project import Chosen
 from orchestra.record import Record
@@ -10,8 +12,9 @@ from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from orchestra.cluster.api import Api
     from orchestra.cluster.change import Change, Terms
     from orchestra.stacks.context import Context
     from orchestra.translation.source import Source
@@ -66,8 +69,24 @@ def _to_kubernetes(
 
     translation = translate(source)
     warn((*source.warnings, *_apart_from_order(translation.losses)))
-    with open_kubernetes(context, where) as api:
-        return Deployment(api, source.stack.name or "", terms, tell).run(translation.objects)
+    stack = source.stack.name or ""
+    with open_kubernetes(context, where) as api, told_of_changes(api, stack, terms) as pause:
+        return Deployment(api, stack, terms, tell, pause=pause).run(translation.objects)
+
+
+@contextlib.contextmanager
+def told_of_changes(api: Api, stack: str, terms: Terms) -> Iterator[Callable[[float], object]]:
+    """Something that waits until a workload or pod of the stack changes."""
+    from orchestra.cluster.change import pause_briefly
+    from orchestra.cluster.kinds import WORKLOADS, path_of, selector
+    from orchestra.cluster.watch import News
+
+    if terms.dry or not terms.wait:
+        yield pause_briefly
+        return
+    workloads = [(path_of(api.namespace, kind), {"labelSelector": selector(stack)}) for kind in WORKLOADS]
+    with News(api, [*workloads, api.pods_path(stack)]) as news:
+        yield news.wait
 
 
 def _to_swarm(

@@ -1,0 +1,126 @@
+"""Changes as they come: gaps, cuts and bookmarks, and what waits for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from orchestra.cluster.access import Access
+from orchestra.cluster.api import Api
+from orchestra.cluster.http import Http
+from orchestra.cluster.watch import DELETED, LISTED, News, follow
+
+PODS = "/api/v1/namespaces/default/pods"
+
+
+@pytest.fixture
+def live(url):
+    http = Http(Access(url), {})
+    yield Api(http, "default")
+    http.cut()
+    http.close()
+
+
+@pytest.fixture
+def pods(server):
+    class Pods:
+        def put(self, name, kind="MODIFIED"):
+            item = server.objects.setdefault(f"{PODS}/{name}", {"kind": "Pod", "metadata": {"name": name}})
+            server.tell(f"{PODS}/{name}", kind, item)
+
+    return Pods()
+
+
+def names(found):
+    return [(seen.kind, seen.item["metadata"]["name"]) for seen in found]
+
+
+def take(changes, count):
+    return names(next(changes) for _ in range(count))
+
+
+def test_what_there_is_comes_first_then_changes(live, pods):
+    pods.put("a")
+    changes = follow(live, PODS, {})
+    assert take(changes, 1) == [(LISTED, "a")]
+    pods.put("b", "ADDED")
+    pods.put("a")
+    pods.put("b", DELETED)
+    assert take(changes, 3) == [("ADDED", "b"), ("MODIFIED", "a"), (DELETED, "b")]
+
+
+def test_a_watch_that_is_cut_goes_on_where_it_was(live, pods, server):
+    pods.put("a")
+    waits = []
+    changes = follow(live, PODS, {}, waits.append)
+    assert take(changes, 1) == [(LISTED, "a")]
+    server.tell("", "CUT", {})
+    pods.put("b", "ADDED")
+    assert take(changes, 1) == [("ADDED", "b")]
+    watches = [line for line in server.seen if "watch=true" in line]
+    assert len(watches) >= 2
+    assert sum("watch=true" not in line for line in server.seen) == 1  # nothing was listed again
+    assert waits
+
+
+def test_a_bookmark_moves_the_place_on(live, pods, server):
+    pods.put("a")
+    changes = follow(live, PODS, {}, lambda _seconds: None)
+    take(changes, 1)
+    pods.put("a")
+    take(changes, 1)
+    server.tell("", "BOOKMARK", {"kind": "Pod"})
+    server.tell("", "CUT", {"oldest": server.version})  # what was before the bookmark is forgotten
+    pods.put("b", "ADDED")
+    assert take(changes, 1) == [("ADDED", "b")]
+    assert sum("watch=true" not in line for line in server.seen) == 1
+
+
+def test_after_a_gap_there_is_a_new_list(live, pods, server):
+    pods.put("a")
+    changes = follow(live, PODS, {})
+    take(changes, 1)
+    pods.put("b", "ADDED")
+    server.oldest = server.version
+    assert take(changes, 2) == [(LISTED, "a"), (LISTED, "b")]
+
+
+def test_a_gap_that_is_told_before_the_watch_begins(live, pods, server):
+    pods.put("a")
+    server.fail(f"GET {PODS}?watch", 410)
+    changes = follow(live, PODS, {})
+    assert take(changes, 2) == [(LISTED, "a"), (LISTED, "a")]
+
+
+def test_waiting_ends_with_a_change(live, pods):
+    pods.put("a")
+    with News(live, [(PODS, {})]) as news:
+        news.wait(20)  # what there is
+        begun = time.monotonic()
+        timer = threading.Timer(0.2, pods.put, ["a"])
+        timer.start()
+        news.wait(20)
+        timer.join()
+        assert 0.1 < time.monotonic() - begun < 10
+
+
+def test_without_watches_waiting_is_short(live, server):
+    server.fail(f"GET {PODS}", 403)
+    with News(live, [(PODS, {})]) as news:
+        begun = time.monotonic()
+        news.wait(20)
+        news.wait(20)
+        assert time.monotonic() - begun < 15
+
+
+def test_the_end_wakes_up_who_waits_for_a_connection(live, pods):
+    pods.put("a")
+    before = threading.active_count()
+    with News(live, [(PODS, {}), (PODS, {})]) as news:
+        news.wait(20)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    assert not [thread for thread in threading.enumerate() if thread.name.endswith("(_run)")]
+    assert threading.active_count() <= before + 2  # those of the server
