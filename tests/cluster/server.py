@@ -257,10 +257,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        self.wfile.flush()
 
         def send(kind: str, item: Object) -> None:
             line = json.dumps({"type": kind, "object": item}).encode() + b"\n"
             self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+            self.wfile.flush()
 
         self.close_connection = True
         while not server.over:
