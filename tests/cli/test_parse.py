@@ -187,17 +187,21 @@ BAD_LINES = [
 ]
 
 
+SEEN = []
+
+
+def keep(invocation):
+    """Always the same function: an application is made for each, which takes longer than the line."""
+    SEEN.append(invocation)
+    return 0
+
+
 def typed(line):
     """What Typer makes of it, and the exit code."""
-    seen = []
-
-    def keep(invocation):
-        seen.append(invocation)
-        return 0
-
+    SEEN.clear()
     with pytest.raises(SystemExit) as ended:
         application(keep)(shlex.split(line), prog_name="orchestra")
-    return (seen[0] if seen else None), ended.value.code
+    return (SEEN[0] if SEEN else None), ended.value.code
 
 
 @pytest.mark.parametrize("line", LINES)
