@@ -36,6 +36,7 @@ services:
   web:
     image: "rootfs:BUSYBOX"
     command: [sh, -c, "%s"]
+    stop_signal: SIGKILL
     volumes:
       - {type: image, source: "%s", target: /mnt%s}
 """

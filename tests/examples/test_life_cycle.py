@@ -138,7 +138,11 @@ def test_wait_tells_how_runs_end(write_stack):
         """
 services:
   quick: {image: "rootfs:BUSYBOX", command: [sh, -c, "read line < /gate/go; exit 4"], volumes: ["./gate:/gate"]}
-  slow: {image: "rootfs:BUSYBOX", command: [sh, -c, "read line < /gate/on; exit 5"], volumes: ["./gate:/gate"]}
+  slow:
+    image: "rootfs:BUSYBOX"
+    command: [sh, -c, "read line < /gate/on; exit 5"]
+    stop_signal: SIGKILL
+    volumes: ["./gate:/gate"]
 """
     )
     gate = stack.folder / "gate"
