@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-SEEDS = 200
+SEEDS = 400
 """How many schedules a mutant has to survive to escape."""
 NEEDED = 48
 MISSED = 3

@@ -216,8 +216,26 @@ class CheckedDriver(FakeDriver):
 
     async def remove(self, name: str, *, volumes: AnonymousVolumes) -> None:
         self._assert_ours(name)
+        self._assert_not_only_stopped(name)
         with self._alone(name, "remove"):
             await super().remove(name, volumes=volumes)
+
+    def _assert_not_only_stopped(self, name: str) -> None:
+        """What a command has only stopped stays, unless a network that it is on is replaced."""
+        wanted, container = self._desired.container(name), self._seen(name)
+        if wanted is None or wanted.one_off or container is None:
+            return
+        wish = self._desired.wish(wanted.service)
+        if wish.goal is not Goal.STOP or self._was_decided_before(name, wish):
+            return
+        hashes = {network.name: network.config_hash for network in self._desired.networks}
+        networks = self.engine.observed.networks
+        changed = [
+            each
+            for each in container.networks
+            if each not in networks or hashes.get(each, networks[each].config_hash) != networks[each].config_hash
+        ]
+        assert changed, f"{name} was removed, but is only to be stopped"
 
     async def remove_volume(self, name: str) -> None:
         assert self._desired.request.remove_volumes, f"volume {name} was removed unasked"

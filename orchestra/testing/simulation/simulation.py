@@ -11,6 +11,7 @@ import anyio.lowlevel
 
 from orchestra.engine.loop import RESYNC, Engine
 from orchestra.engine.updates import follow_updates
+from orchestra.model.observed import Exited
 from orchestra.plan.one_offs import after_runs
 from orchestra.plan.plan import plan
 from orchestra.plan.stand_ins import with_stand_ins
@@ -151,7 +152,7 @@ class Simulation:
 
     def _drift(self) -> None:
         containers = self.world.observed.containers.values()
-        replicas = sorted(each.name for each in containers if not each.one_off)
+        replicas = sorted(each.name for each in containers if not each.initializes)
         if self.chance.random() < 0.2 or not replicas:
             self.world.lose_rules()
         elif self.chance.random() < 0.5:
@@ -202,7 +203,20 @@ class Simulation:
         desired = with_stand_ins(self.desired, view, self.clock())
         left = plan(desired, view, {}, self.clock())
         assert not left.ready, f"there is something left to do: {left.ready}"
+        self._check_leftovers()
         self._check_effort()
+
+    def _check_leftovers(self) -> None:
+        """Of the services that are declared there is no more than what is wanted."""
+        desired = self.running.desired
+        for name, container in self.running.observed.containers.items():
+            spec = desired.container(name)
+            if container.initializes or container.service not in desired.services:
+                continue
+            assert spec is not None or container.service in desired.disabled, f"{name} is not wanted any more"
+            ended = isinstance(container.status, Exited)
+            goes = ended and spec is not None and spec.one_off is not None and spec.one_off.remove_when_ended
+            assert not goes, f"{name} was to be removed at its end"
 
     def _check_effort(self) -> None:
         """What was done is bounded by what was asked for, what ended by itself and what went wrong."""
