@@ -33,7 +33,7 @@ from orchestra.plan.init_containers import initialize, wait_for_new
 from orchestra.plan.progress import watched_until
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import STEADY, next_run
-from orchestra.plan.rolling import hold_back, in_its_order
+from orchestra.plan.rolling import hold_back, in_its_order, wait_for_rollback
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
@@ -276,6 +276,8 @@ def _after_exit(
     following = next_run(spec.restart, container, ended)
     if following is None:
         return None
+    if (held := wait_for_rollback(situation, spec)) is not None:
+        return held
     if following.at > situation.now:
         pause = f"{following.at - ended.finished_at:g} s after its end"
         resource = ResourceId.container(spec.name)

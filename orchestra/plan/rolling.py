@@ -128,6 +128,18 @@ def in_its_order(spec: ContainerSpec, stack: str, why: str) -> str:
     return why if said is None else f"{why}; stop-first, since {said}"
 
 
+def wait_for_rollback(situation: Situation, spec: ContainerSpec) -> Blocked | None:
+    """Once an update has failed and is to be rolled back, no policy restarts what has ended: it is replaced at once."""
+    service = spec.service
+    if service not in situation.updating or service in situation.desired.failing:
+        return None
+    failed = _failed_update(service, spec.update, progress_of(situation, service))
+    if failed is None or failed.action is not FailureAction.ROLLBACK:
+        return None
+    reason = f"the update of {service} has failed: {failed.reason}; it is about to be rolled back"
+    return Blocked(ResourceId.container(spec.name), reason)
+
+
 def failed_updates(situation: Situation) -> Iterator[FailedUpdate]:
     """The updates that have failed, and for which nothing has followed yet."""
     for service in sorted(situation.updating):

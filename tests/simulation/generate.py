@@ -143,7 +143,7 @@ def generate_services(
                 name=name,
                 rank=1 + max((e.rank for e in services if any(d.service == e.name for d in depends_on)), default=-1),
                 depends_on=tuple(depends_on),
-                restart=_restart(random, one_shot),
+                restart=_restart(random, one_shot, well_behaved),
                 healthcheck=healthcheck,
                 networks=_some_networks(random),
                 volumes=tuple(
@@ -249,13 +249,14 @@ def _program(random: Random, one_shot: bool, well_behaved: bool) -> Program:
     return Program((*bad, last), **times)
 
 
-def _restart(random: Random, one_shot: bool) -> Restart:
+def _restart(random: Random, one_shot: bool, well_behaved: bool) -> Restart:
+    """A program that is never healthy must not be restarted for that: it would be so for ever."""
     if one_shot:
         return random.choice([Restart(), Restart(RestartPolicy.ON_FAILURE, 2)])
     return random.choice(
         [
             Restart(),
-            Restart(RestartPolicy.ALWAYS),
+            Restart(RestartPolicy.ALWAYS, unhealthy=well_behaved),
             Restart(RestartPolicy.UNLESS_STOPPED),
             Restart(RestartPolicy.ON_FAILURE),
             Restart(RestartPolicy.ON_FAILURE, 1),

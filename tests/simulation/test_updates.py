@@ -187,6 +187,19 @@ def test_a_bad_version_is_rolled_back(order, bad):
     assert life.world.least == (4 if order is Order.START_FIRST else 3)
 
 
+@pytest.mark.parametrize("runs_for", [0.0, 4.9])
+@pytest.mark.parametrize("order", list(Order))
+def test_a_bad_version_is_gone_a_second_after_the_monitor_time_at_the_latest(order, runs_for):
+    bad = Program((Run(exits_after=runs_for, exit_code=1, healthy_from=None),))
+    update = Update(order=order, monitor=5.0, failure_action=FailureAction.ROLLBACK)
+    life = Life(update, bad, healthy=False).run()
+    assert life.versions == replicas("v1")
+    journal = life.world.journal
+    (began, *_) = (entry.at for entry in journal if entry.what == "started" and entry.spec.config_hash == "v2")
+    last = max(entry.at for entry in journal if entry.what in ("created", "started", "exited", "removed"))
+    assert began <= last <= began + update.monitor + 1.0
+
+
 def test_a_bad_version_pauses_the_update():
     life = Life(Update(), ENDS).run()
     assert life.versions == [("s-web-1", "v2"), *replicas("v1")[1:]]

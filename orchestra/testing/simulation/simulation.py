@@ -45,6 +45,8 @@ EFFORTS = frozenset(
 )
 EFFORT_FOR_EACH = 3
 """How much may be done for each reason; at most 2.3 was seen in hundreds of lives."""
+ILL_FOR = (1.0, 20.0, 90.0)
+"""Virtual seconds that an illness takes: too short to be noticed, or long enough to be unhealthy."""
 JUMPS = (-2.0, 30.0, 3600.0)
 """Seconds by which the clock is set."""
 
@@ -84,6 +86,7 @@ class Simulation:
         self._asked = self._size
         self.crashes_at = {self.chance.randint(1, CRASH_WITHIN) for _ in range(troubles.crashes)}
         self.begun = anyio.Event()
+        self._ill: list[str] = []
         self._scope: anyio.CancelScope | None = None
         self._meddling: anyio.CancelScope | None = None
 
@@ -145,6 +148,9 @@ class Simulation:
         """What others do to the machine, at moments of the seed."""
         moments = [(self.chance.uniform(0.0, MEDDLE_WITHIN), self._drift) for _ in range(self.troubles.drift)]
         moments += [(self.chance.uniform(0.0, MEDDLE_WITHIN), self._jump) for _ in range(self.troubles.clock_jumps)]
+        for _ in range(self.troubles.illnesses):
+            begins = self.chance.uniform(0.0, MEDDLE_WITHIN)
+            moments += [(begins, self._sicken), (begins + self.chance.choice(ILL_FOR), self._cure)]
         with anyio.CancelScope() as self._meddling:
             for at, trouble in sorted(moments, key=lambda moment: moment[0]):
                 await anyio.sleep(max(0.0, at - anyio.current_time()))
@@ -160,6 +166,16 @@ class Simulation:
         else:
             self.world.take(self.chance.choice(replicas))
 
+    def _sicken(self) -> None:
+        services = sorted({each.service for each in self.world.observed.containers.values()})
+        if services:
+            self._ill.append(self.chance.choice(services))
+            self.world.set_illness(self._ill[-1], ill=True)
+
+    def _cure(self) -> None:
+        while self._ill:
+            self.world.set_illness(self._ill.pop(), ill=False)
+
     def _jump(self) -> None:
         seconds = self.chance.choice(JUMPS)
         self.clock.ahead += seconds
@@ -171,6 +187,7 @@ class Simulation:
         self.faults.end()
         if self._meddling is not None:
             self._meddling.cancel()
+        self._cure()
         await anyio.sleep(1.0)  # a crashed engine has its successor by then
 
     async def come_to_rest(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class Troubles(Record):
     """crashes: how often the supervisor dies in the middle of something. drift: how often a container is killed or
     removed, or the rules of the networks are, by another program. clock_jumps: how often its clock is set.
+    illnesses: how often the health checks of a service fail for a while.
 
     errors: share of calls that fail, before or after their effect; slow: share that takes up to a minute; latency: the
     most that the others take, in seconds. lost, doubled, late: shares of events.
@@ -23,6 +24,7 @@ class Troubles(Record):
     crashes: int = 0
     drift: int = 0
     clock_jumps: int = 0
+    illnesses: int = 0
     errors: float = 0.0
     slow: float = 0.0
     latency: float = 0.0
@@ -52,6 +54,7 @@ def draw_troubles(chance: Random, *, drift: bool = True) -> Troubles:
         crashes=chance.randint(0, 5),
         drift=chance.choice([0, 0, 1, 3]) if drift else 0,
         clock_jumps=chance.choice([0, 0, 0, 1, 2]),
+        illnesses=chance.choice([0, 0, 1, 2]),
         errors=chance.random() * 0.1,
         slow=chance.choice([0.0, 0.0, 0.02]),
         latency=chance.choice([0.0, 0.1, 1.0]),
