@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
 from orchestra.errors import UserError
+from orchestra.stacks.cluster.events import follow_events
 from orchestra.stacks.cluster.logs import LogOptions, log
 from orchestra.stacks.cluster.look import pods, removable, remove
 from orchestra.stacks.cluster.where import Where
@@ -16,6 +18,8 @@ from orchestra.visible import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
+    from orchestra.cluster.event import ClusterEvent
+    from orchestra.stacks.events import Span
     from orchestra.stacks.logs import Selection
 
 HEADER = ("NAME", "SERVICE", "STATUS", "READY", "RESTARTS", "STARTED", "NODE")
@@ -70,6 +74,25 @@ def show_logs(invocation: Invocation, chosen: Selection) -> int:
         sys.stdout.buffer.flush()
 
     log(invocation.context, read_where(invocation), options, show)
+    return 0
+
+
+def show_events(invocation: Invocation, span: Span) -> int:
+    """``events``."""
+
+    def show(event: ClusterEvent) -> None:
+        whole, parts = time.gmtime(event.at), int(event.at % 1 * 1e6)
+        if invocation.values["json"]:
+            moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', whole)}.{parts:06d}Z"
+            row = {"time": moment, "type": event.kind, "service": event.service, "id": event.name}
+            told = {"name": event.name, "message": event.message}
+            print(json.dumps({**row, "action": event.action, "attributes": told}, separators=(",", ":")), flush=True)
+            return
+        moment = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(event.at))}.{parts:06d}"
+        detail = f" ({event.message})" if event.message else ""
+        print(visible(f"{moment} {event.kind} {event.action} {event.name}{detail}"), flush=True)
+
+    follow_events(invocation.context, read_where(invocation), invocation.values["services"], span, show)
     return 0
 
 

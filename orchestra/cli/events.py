@@ -29,6 +29,10 @@ def run(invocation: Invocation) -> int:
     since, until = (
         None if values[name] is None else parse_seconds(f"--{name}", values[name], now) for name in ("since", "until")
     )
+    if values["driver"]:
+        from orchestra.cli.elsewhere import show_events
+
+        return show_events(invocation, Span(since, until))
     ids: dict[str, str] = {}
 
     def show(event: Event) -> None:

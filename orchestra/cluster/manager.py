@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,9 @@ class Manager:
         self._pause = pause
         trust = _trust(environment) if kind == "tcp" else None
         self._base = "http://manager" if kind == "unix" else f"{'https' if trust else 'http'}://{rest}"
-        transport = httpx2.HTTPTransport(uds=rest) if kind == "unix" else httpx2.HTTPTransport(verify=trust or True)
+        # A stream may be silent for long: the kernel is to notice when its other end is gone.
+        alive = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        transport = httpx2.HTTPTransport(uds=self._socket or None, verify=trust or True, socket_options=alive)
         self._client = httpx2.Client(
             transport=transport, timeout=httpx2.Timeout(30.0, read=60.0), headers={"User-Agent": "orchestra"}
         )
@@ -86,8 +89,10 @@ class Manager:
 
     @contextlib.contextmanager
     def stream(self, path: str, **query: object) -> Iterator[Iterator[bytes]]:
-        """The body as it comes. Raises TemporaryError if it breaks off."""
-        request = self._client.build_request("GET", f"{self._base}/{VERSION}{path}", params=_written(query))
+        """The body as it comes, which may take long. Raises TemporaryError if it breaks off."""
+        patient = httpx2.Timeout(30.0, read=None)
+        url = f"{self._base}/{VERSION}{path}"
+        request = self._client.build_request("GET", url, params=_written(query), timeout=patient)
         with contextlib.closing(self._client.send(request, stream=True)) as response:
             if not response.is_success:
                 raise Denied(response.status_code, _message(response.read()))
@@ -107,7 +112,7 @@ class Manager:
         try:
             yield from response.iter_bytes()
         except httpx2.TransportError as error:
-            raise TemporaryError(f"the log broke off: {error}") from error
+            raise TemporaryError(f"{self.host} broke off: {error}") from error
 
     def _request(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:
         if self._socket and not os.path.exists(self._socket):

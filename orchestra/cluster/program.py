@@ -105,6 +105,8 @@ class Program:
         self.close()
 
     def close(self) -> None:
+        if self._closing:
+            return
         self._closing = True
         os.eventfd_write(self._wake, 1)
         self._thread.join()

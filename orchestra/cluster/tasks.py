@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestra.cluster.manager import Manager
 
 NAMESPACE = "com.docker.stack.namespace"
-_SERVICE, _TASK = "com.docker.swarm.service.name", "com.docker.swarm.task.name"
+SERVICE, _TASK = "com.docker.swarm.service.name", "com.docker.swarm.task.name"
 _BROKEN = frozenset({"failed", "rejected", "orphaned"})
 _STOPPED = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
 _STARTING = frozenset({"starting", "running", "complete"})
@@ -117,7 +117,7 @@ def tasks(manager: Manager, stack: str, services: Sequence[str] = ()) -> tuple[P
 def find_container(manager: Manager, stack: str, service: str, index: int | None) -> str:
     """The running container of a task on the node of this engine, which need not be a manager. Raises UserError."""
     full = f"{stack}_{service}"
-    labels = [f"{NAMESPACE}={stack}", f"{_SERVICE}={full}"]
+    labels = [f"{NAMESPACE}={stack}", f"{SERVICE}={full}"]
     found = {item["Labels"][_TASK]: item["Id"] for item in manager.get("/containers/json", filters={"label": labels})}
     chosen = sorted(name for name in found if index is None or name.startswith(f"{full}.{index}."))
     if chosen:

@@ -32,7 +32,7 @@ class Span(Record):
         return (self.since is None or event.at >= self.since) and (self.until is None or event.at <= self.until)
 
 
-class _Over(Exception):
+class Over(Exception):
     """The end of the span has been reached."""
 
 
@@ -68,7 +68,7 @@ def follow_events(context: Context, services: Sequence[str], span: Span, hear: C
                 told.append(event)
                 tell(event)
 
-    with suppress(_Over), _ending_at(span.until):
+    with suppress(Over), ending_at(span.until):
         client = context.client(known.stack)
         while True:
             with Arrival(stack_home.run) as arrival:
@@ -85,17 +85,17 @@ def container_ids(context: Context) -> dict[str, str]:
 
 
 @contextmanager
-def _ending_at(until: float | None) -> Iterator[None]:
-    """Raise _Over at that time, interrupting any wait, or at once if it has passed."""
+def ending_at(until: float | None) -> Iterator[None]:
+    """Raise Over at that time, interrupting any wait, or at once if it has passed."""
     if until is None:
         yield
         return
     left = until - time.time()
     if left <= 0:
-        raise _Over
+        raise Over
 
     def end(_number: int, _frame: object) -> None:
-        raise _Over
+        raise Over
 
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, left)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 
@@ -10,11 +12,13 @@ import pytest
 
 from orchestra.cli.start import start
 from tests.cluster.server import Server, ready, serving
+from tests.cluster.websocket import Remote
 
 TEXT = """
 services:
   web: {image: "registry.example/web:1", ports: ["80:8000"], ulimits: {nofile: 9}}
 """
+EVENTS = "/api/v1/namespaces/shop/events/e"
 POD = "/api/v1/namespaces/shop/pods/web-1"
 
 
@@ -71,7 +75,7 @@ def test_a_stack_is_deployed_looked_at_and_taken_down(orchestra, server):
     assert out.splitlines()[1].split() == ["web-1", "web", "Running", "1/1", "2", "node-1"]
     assert orchestra("ps", "-q", "--driver", "kubernetes")[1] == "web-1\n"
     assert orchestra("logs", "--driver", "kubernetes")[1] == "web-1 | hello\n"
-    assert orchestra("logs", "-t", "-f", "--no-log-prefix", "--driver=kubernetes")[1] == "2030-01-01T00:00:01Z hello\n"
+    assert orchestra("logs", "-t", "--no-log-prefix", "--driver=kubernetes")[1] == "2030-01-01T00:00:01Z hello\n"
     del server.objects[POD]
     code, out, err = orchestra("--dry-run", "down", "--driver", "kubernetes")
     assert out.startswith("deployment/web removed\n")
@@ -101,6 +105,84 @@ def test_deploy_is_told_when_what_it_waits_for_is_there(orchestra, server):
     code, _out, err = orchestra("deploy")
     thread.join()
     assert (code, "deployment/web ready" in err) == (0, True)
+
+
+def test_logs_follow_pods_that_start_later_and_runs_that_come_later(orchestra, server):
+    add_pod(server)
+
+    def go_on():
+        wait_for(server, "web-1/log")
+        server.logs["web-2"] = [b"2030-01-01T00:00:02Z second\n"]
+        other = json.loads(json.dumps(server.objects[POD]))
+        other["metadata"]["name"] = "web-2"
+        server.tell(POD.replace("web-1", "web-2"), "ADDED", other)
+        wait_for(server, "web-2/log")
+        server.logs["web-1"] = [b"2030-01-01T00:00:03Z again\n"]
+        (state,) = server.objects[POD]["status"]["containerStatuses"]
+        state["restartCount"] = 3
+        server.tell(POD, "MODIFIED", server.objects[POD])
+        for name, item in ((POD, server.objects[POD]), (POD.replace("web-1", "web-2"), other)):
+            server.tell(name, "DELETED", item)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    code, out, _err = orchestra("logs", "-f", "--driver", "kubernetes", "web")
+    thread.join()
+    assert (code, sorted(out.splitlines())) == (0, ["web-1 | again", "web-1 | hello", "web-2 | second"])
+
+
+def wait_for(server, words):
+    deadline = time.monotonic() + 20
+    while not any(words in line for line in server.seen):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def happened(name, moment, reason="Pulled"):
+    subject = {"kind": "Pod", "name": name}
+    metadata = {"name": f"{name}.{reason}", "creationTimestamp": moment}
+    return {
+        "metadata": metadata,
+        "involvedObject": subject,
+        "reason": reason,
+        "message": "done",
+        "lastTimestamp": moment,
+    }
+
+
+def test_events_of_the_past(orchestra, server):
+    orchestra("deploy")
+    moments = [f"2026-01-01T00:00:0{number}Z" for number in range(1, 5)]
+    server.events = [happened("web-1", moment) for moment in moments] + [happened("other-1", moments[1])]
+    span = ("--since", moments[1], "--until", moments[2])
+    code, out, _err = orchestra("events", "--driver", "kubernetes", "--json", *span)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (code, [row["time"] for row in rows]) == (0, [f"{moment[:-1]}.000000Z" for moment in moments[1:3]])
+    told = {"name": "web-1", "message": "done"}
+    assert rows[0] | {"time": ""} == {
+        "time": "",
+        "type": "pod",
+        "service": "web",
+        "id": "web-1",
+        "action": "Pulled",
+        "attributes": told,
+    }
+    assert orchestra("events", "--driver", "kubernetes", *span, "other")[1] == ""
+
+
+def test_events_as_they_happen(orchestra, server):
+    orchestra("deploy")
+    server.events = [happened("web-1", "2026-01-01T00:00:01Z", "Old")]
+
+    def happen():
+        wait_for(server, "/events?watch=true")
+        server.tell(EVENTS, "ADDED", happened("web-1", "2026-01-01T00:00:02Z", "New"))
+
+    thread = threading.Thread(target=happen)
+    thread.start()
+    code, out, _err = orchestra("events", "--driver", "kubernetes", "--until", f"{time.time() + 4:.0f}")
+    thread.join()
+    assert (code, "pod New web-1 (done)" in out, "Old" in out) == (0, True, False)
 
 
 def set_image(tmp_path, text):
@@ -181,3 +263,37 @@ def test_a_context_that_does_not_exist(orchestra):
     assert code == 1
     assert "the kubeconfig has no context 'other'" in err
     assert "it has test" in err
+
+
+def test_exec_runs_a_program_in_a_pod(orchestra, server):
+    add_pod(server)
+
+    def remote(handler):
+        remote = Remote(handler)
+        for channel, _data in remote.received():
+            if channel == 255:
+                break
+        remote.send(1, " ".join(remote.query["command"]).encode())
+        remote.send(2, b"oh")
+        remote.end(3)
+
+    server.programs.append(remote)
+    words = ("exec", "-T", "--driver", "kubernetes", "web", "sh", "-c", "true")
+    done = subprocess.run([sys.executable, "-m", "orchestra", *words], stdin=subprocess.DEVNULL, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"sh -c true", b"oh")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("-u", "1", "web", "true"), "has no --user"),
+        (("-e", "A=b", "web", "true"), "has no --env"),
+        (("-d", "web", "true"), "ends programs with their connection"),
+        (("--index", "2", "web", "true"), "has no container 2: 1 pods run"),
+        (("db", "true"), 'service "db" is not running'),
+    ],
+)
+def test_what_exec_cannot_do_in_a_cluster(orchestra, server, words, text):
+    add_pod(server)
+    code, _out, err = orchestra("exec", "--driver", "kubernetes", *words)
+    assert (code, text in err) == (1, True), err
