@@ -213,7 +213,7 @@ def _remove(world: World, row: Mapping[str, Any]) -> None:
     if name in PREDEFINED:
         raise forbidden(f"{name} is a pre-defined network and cannot be removed")
     if row["Containers"]:
-        raise forbidden(f"error while removing network: network {name} has active endpoints")
+        raise forbidden(f"error while removing network: network {name} id {row['Id']} has active endpoints")
     try:
         remove_network(world.context, name)
     except UserError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestra.engine_api.containers.definition import Surroundings, check_name, define
 from orchestra.engine_api.containers.mounts import volume_names
 from orchestra.engine_api.containers.network_choice import choose_networks, with_hash
-from orchestra.engine_api.errors import ApiError, bad_request, conflict, not_found
+from orchestra.engine_api.errors import ApiError, bad_request, conflict
 from orchestra.engine_api.made import ANNOTATION, Made
 from orchestra.engine_api.own_stack import put
 from orchestra.engine_api.world import OWN_STACK
@@ -124,6 +124,7 @@ def _internal_name(world: World, name: str) -> str:
 
 def _pin(world: World, image: str) -> tuple[str, Sequence[str]]:
     """A reference to what the name means by now, and the ports of the image."""
+    from orchestra.engine_api.images.names import no_such_image
     from orchestra.stacks.images.library import open_library
 
     if image.startswith("rootfs:/"):
@@ -131,7 +132,7 @@ def _pin(world: World, image: str) -> tuple[str, Sequence[str]]:
     try:
         item = open_library(world.context).find(image)
     except (UserError, DriverError) as error:
-        raise not_found(f"No such image: {image if ':' in image else f'{image}:latest'}") from error
+        raise no_such_image(image) from error
     document = item.parts.document if item.parts else {}
     return item.id, tuple((document.get("config") or {}).get("ExposedPorts") or ())
 

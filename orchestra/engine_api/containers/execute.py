@@ -36,7 +36,7 @@ def create_execution(world: World, exchange: Exchange) -> None:
     found, options = world.find(exchange.parameters["name"]), exchange.document()
     need_running(found)
     if found.is_paused:
-        raise conflict(f"Container {found.id} is paused, unpause the container before exec")
+        raise conflict(f"Container {exchange.parameters['name']} is paused, unpause the container before exec")
     command = options.get("Cmd")
     if isinstance(command, str):
         options["Cmd"] = command = [command]

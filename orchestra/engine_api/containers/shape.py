@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.details import load_labels
+from orchestra.engine_api.containers.definition import BRIDGE
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Exited, Running
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from orchestra.engine_api.made import Made
     from orchestra.engine_api.world import Found, World
 
 OWN_LABELS = (
@@ -110,12 +112,14 @@ def details(world: World, found: Found) -> dict[str, Any]:
             "User",
             "Healthcheck",
         )
-        config |= {key: made.config[key] for key in kept if made.config.get(key) is not None}
+        config |= {key: made.config[key] for key in kept if made.config.get(key) not in (None, {})}
         config["Image"] = made.image
         config["Env"] += [word for word in made.config.get("Env") or () if "=" not in word]
         if made.config.get("Hostname"):
             config["Hostname"] = made.config["Hostname"]
-        shown["HostConfig"] = {**HOST_CONFIG, **{k: v for k, v in made.host_config.items() if v is not None}}
+        shown["HostConfig"] = {**HOST_CONFIG, **{k: v for k, v in made.host_config.items() if _is_asked(k, v)}}
+        for mount in shown["Mounts"]:
+            mount["Mode"] = _mode_of(made, mount)
         if not (shown["HostConfig"]["LogConfig"] or {}).get("Type"):
             shown["HostConfig"]["LogConfig"] = {**HOST_CONFIG["LogConfig"], **(shown["HostConfig"]["LogConfig"] or {})}
             shown["HostConfig"]["LogConfig"]["Type"] = HOST_CONFIG["LogConfig"]["Type"]
@@ -139,6 +143,23 @@ def details(world: World, found: Found) -> dict[str, Any]:
     return shown
 
 
+def _is_asked(key: str, value: Any) -> bool:
+    """Whether it is another value than clients send for one that is not given."""
+    if key == "MemorySwappiness":
+        return value not in (None, -1)
+    return isinstance(value, bool) or value not in (None, "", 0)
+
+
+def _mode_of(made: Made, mount: Mapping[str, Any]) -> str:
+    """The options in ``Binds``. Docker shows one to SELinux for a volume without any."""
+    for text in made.host_config.get("Binds") or ():
+        source, _, rest = text.partition(":")
+        target, _, mode = rest.partition(":")
+        if target.rstrip("/") == mount["Destination"]:
+            return mode or ("" if source.startswith("/") else "z")
+    return ""
+
+
 def _bindings(ports: Mapping[str, Any]) -> dict[str, Any]:
     return {port: bindings for port, bindings in ports.items() if bindings}
 
@@ -152,7 +173,7 @@ def _networks(world: World, found: Found, settings: Mapping[str, Any]) -> dict[s
         networks[name] = {
             "IPAMConfig": _fixed_addresses(found, name),
             "Links": None,
-            "Aliases": [alias for alias in endpoint["DNSNames"] if alias != found.name],
+            "Aliases": None if name == BRIDGE else [alias for alias in endpoint["DNSNames"] if alias != found.name],
             "DriverOpts": None,
             "NetworkID": identifier,
             "EndpointID": found.id if endpoint["IPAddress"] else "",
@@ -204,7 +225,8 @@ def _mode(found: Found) -> str:
 def summary(shown: Mapping[str, Any], now: float, created_at: float) -> dict[str, Any]:
     """A row of a list. shown: what ``details`` made."""
     state, config = shown["State"], shown["Config"]
-    command = " ".join([shown["Path"], *shown["Args"]]).strip()
+    words = (f"'{word}'" if " " in word else word for word in shown["Args"])
+    command = " ".join([shown["Path"], *words]).strip()
     mode = shown["HostConfig"]["NetworkMode"]
     return {
         "Id": shown["Id"],
@@ -213,7 +235,7 @@ def summary(shown: Mapping[str, Any], now: float, created_at: float) -> dict[str
         "ImageID": shown["Image"],
         "Command": command,
         "Created": int(created_at),
-        "Ports": _ports(shown["NetworkSettings"]["Ports"]),
+        "Ports": _ports(shown["NetworkSettings"]["Ports"]) if state["Running"] else [],
         "Labels": config["Labels"],
         "State": state["Status"],
         "Status": status_words(state, now),

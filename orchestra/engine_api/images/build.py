@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from orchestra.build.event import Planned, StageOutput, StepDone, StepFailed, StepOutput, StepStarted
+from orchestra.driver.local.build.run import CommandFailed
 from orchestra.engine_api.errors import absent, bad_request
 from orchestra.engine_api.images.names import familiar, full_name
 from orchestra.errors import DockerfileError, OrchestraError
@@ -34,7 +35,7 @@ def build_image(world: World, exchange: Exchange) -> None:
             (built,) = build(world.context, [spec], progress.hear, stdin=archive)
         except OrchestraError as error:
             text = _sentence(error)
-            writer.document({"errorDetail": {"message": text}, "error": text})
+            writer.document({"errorDetail": {**_exit_code(error), "message": text}, "error": text})
             return
         writer.document({"aux": {"ID": built.id}})
         progress.say(f"Successfully built {built.id.removeprefix('sha256:')[:12]}")
@@ -44,6 +45,13 @@ def build_image(world: World, exchange: Exchange) -> None:
             if name:
                 progress.say(f"Successfully tagged {familiar(name)}")
                 world.events.tell("image", "tag", built.id, {"name": familiar(name)})
+
+
+def _exit_code(error: BaseException | None) -> dict[str, int]:
+    """Of the command that has failed, which becomes that of the client; nothing for another error."""
+    while error is not None and not isinstance(error, CommandFailed):
+        error = error.__cause__
+    return {} if error is None else {"code": error.code}
 
 
 def _sentence(error: OrchestraError) -> str:

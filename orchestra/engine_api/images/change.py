@@ -112,7 +112,7 @@ def _import(world: World, exchange: Exchange) -> None:
     options = ImportOptions(
         full_name(repository, query.get("tag", "")) if repository else None,
         query.get("platform") or None,
-        query.get("message") or None,
+        query.get("message") or "Imported from -",
         tuple(exchange.request.queries.get("changes", ())),
     )
     identifier = import_image(world.context, exchange.archive(), "the archive", options)

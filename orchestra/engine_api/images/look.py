@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestra.engine_api.exchange import Exchange
     from orchestra.engine_api.world import World
 
+WILD = frozenset("*?[")
 FILTERS = ("before", "dangling", "label", "label!", "reference", "since", "until")
 
 
@@ -29,7 +30,12 @@ def list_images(world: World, exchange: Exchange) -> None:
     if request.query.get("filter"):  # before version 1.25
         filters.setdefault("reference", []).append(request.query["filter"])
     rows = [_row(items) for items in group(world)]
-    exchange.answer([row for row in rows if _fits(world, row, filters)])
+    fitting = [row for row in rows if _fits(world, row, filters)]
+    if patterns := filters.get("reference"):
+        for row in fitting:
+            for key in ("RepoTags", "RepoDigests"):
+                row[key] = [name for name in row[key] if any(_refers(text, name) for text in patterns)]
+    exchange.answer(fitting)
 
 
 def group(world: World) -> Iterable[list[Item]]:
@@ -93,8 +99,10 @@ def _created(world: World, word: str) -> int:
 
 def _refers(pattern: str, name: str) -> bool:
     """A pattern may leave out the tag."""
-    repository = name.rpartition(":")[0]
-    return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(repository, pattern) or familiar(pattern) == name
+    repository = name.partition("@")[0] if "@" in name else name.rpartition(":")[0]
+    if any(fnmatch.fnmatchcase(each, pattern) for each in (name, repository)):
+        return True
+    return not WILD.intersection(pattern) and familiar(pattern) == name
 
 
 def inspect_image(world: World, exchange: Exchange) -> None:

@@ -12,6 +12,7 @@ from orchestra.stacks.images.library import open_library
 
 if TYPE_CHECKING:
     from orchestra.driver.local.image.library import Item
+    from orchestra.engine_api.errors import ApiError
     from orchestra.engine_api.world import World
 
 
@@ -37,4 +38,10 @@ def find_image(world: World, word: str) -> Item:
     try:
         return open_library(world.context).find(word)
     except (DriverError, UserError) as error:
-        raise not_found(f"No such image: {word}") from error
+        raise no_such_image(word) from error
+
+
+def no_such_image(word: str) -> ApiError:
+    """With the tag that it would have."""
+    has_tag = ":" in word.rpartition("/")[2] or "@" in word
+    return not_found(f"No such image: {word if has_tag else f'{word}:latest'}")
