@@ -6,7 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from orchestra.driver.local.image.layers.lookup import OVERLAY, OVERLAY_OF_USERS, find, is_opaque, is_whiteout
+from orchestra.driver.local.image.layers.lookup import find
+from orchestra.driver.local.image.layers.merging import copy_attributes, merge
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.volume.store import DATA, disk_errors, volume_path
 from orchestra.linux.directory_lock import locked
@@ -45,83 +46,14 @@ def fill_volume(home: Home, name: str, layers: Sequence[str], target: str) -> No
             sources = [f"{layer.rstrip('/')}{found.path}" for layer in found.layers] if found else []
             if not sources or not _is_directory(sources[0]):
                 return
-            copy = _Copy(home)
-            for source in reversed(sources):
-                copy.directory(source, copying)
+            merge(home, sources, copying)
             os.rename(copying, filling)
         for entry in os.listdir(filling):
             if not os.path.lexists(f"{data}/{entry}"):
                 os.rename(f"{filling}/{entry}", f"{data}/{entry}")
-        _copy_attributes(filling, data)
+        copy_attributes(filling, data)
         remove_tree(filling)
-
-
-class _Copy:
-    """Layers laid one over the other, lowest first, by the rules of ``image.layers.lookup``."""
-
-    def __init__(self, home: Home) -> None:
-        # If a tree of this machine is used as an image, it may contain the home, and so the copy itself.
-        self._hidden = {os.path.realpath(home.data), os.path.realpath(home.run)}
-        self._copied: dict[tuple[int, int], str] = {}
-
-    def directory(self, source: str, target: str) -> None:
-        fd = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            device = os.fstat(fd).st_dev
-            if os.path.lexists(target) and (is_opaque(fd) or not _is_directory(target)):
-                remove_tree(target)
-            if not os.path.lexists(target):
-                os.mkdir(target, 0o700)
-        finally:
-            os.close(fd)
-        if os.path.realpath(source) not in self._hidden:
-            with os.scandir(source) as entries:
-                for entry in entries:
-                    self._entry(entry, f"{target}/{entry.name}", device)
-        _copy_attributes(source, target)
-
-    def _entry(self, entry: os.DirEntry[str], target: str, device: int) -> None:
-        status = entry.stat(follow_symlinks=False)
-        if status.st_dev != device:
-            return  # a mount of the host: no part of the layer
-        if stat.S_ISDIR(status.st_mode):
-            self.directory(entry.path, target)
-            return
-        if os.path.lexists(target):
-            remove_tree(target)
-        if is_whiteout(status):
-            return
-        self._file(entry.path, target, status)
-
-    def _file(self, source: str, target: str, status: os.stat_result) -> None:
-        first = self._copied.get((status.st_dev, status.st_ino))
-        if first is not None and os.path.lexists(first):
-            os.link(first, target, follow_symlinks=False)
-            return
-        if status.st_nlink > 1:
-            self._copied[status.st_dev, status.st_ino] = target
-        if stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(source), target)
-        elif stat.S_ISREG(status.st_mode):
-            from shutil import copyfile
-
-            copyfile(source, target)
-        else:
-            os.mknod(target, status.st_mode, status.st_rdev)
-        _copy_attributes(source, target)
 
 
 def _is_directory(path: str) -> bool:
     return stat.S_ISDIR(os.lstat(path).st_mode)
-
-
-def _copy_attributes(source: str, target: str) -> None:
-    """Owner first: changing it takes set-uid bits and file capabilities away."""
-    from shutil import copystat
-
-    status = os.lstat(source)
-    os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
-    copystat(source, target, follow_symlinks=False)
-    for name in os.listxattr(target, follow_symlinks=False):
-        if name.startswith((OVERLAY, OVERLAY_OF_USERS)):  # meant for the layer, perhaps for one with the volume
-            os.removexattr(target, name, follow_symlinks=False)
