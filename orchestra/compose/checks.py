@@ -19,11 +19,12 @@ from orchestra.compose.resources import check_name, check_resources
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.graph import find_cycles
 from orchestra.model.desired import RestartPolicy
+from orchestra.model.user_namespace import OfStack, parse_user_namespace
 from orchestra.regex import regex
 from orchestra.units import parse_duration, parse_port_range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestra.compose.context import Context
     from orchestra.compose.nodes import Path
@@ -109,6 +110,28 @@ def _is_pull_policy(text: str) -> bool:
     return _PULL_POLICY.fullmatch(text) is not None
 
 
+def _check_user_namespace(service: Service, refuse: Callable[[str, str, str], None]) -> None:
+    """Privileges in a user namespace reach only what belongs to it: neither the machine nor the stack's networks."""
+    try:
+        wanted = parse_user_namespace(service.userns_mode or "")
+    except ValueError as error:
+        refuse("userns_mode", str(error), "write host, keep-id, keep-id:uid=N,gid=N, auto or auto:size=N")
+        return
+    if isinstance(wanted, OfStack):
+        return
+    mode = (service.userns_mode or "").partition(":")[0]
+    if service.privileged:
+        refuse("privileged", f"a container with userns_mode {mode} cannot be privileged", "remove one of them")
+    if service.runtime not in (None, "", "orchestra"):
+        refuse("runtime", f"userns_mode {mode} works only with the built-in runtime", "remove runtime")
+    powers = {word.strip().upper().removeprefix("CAP_") for word in service.cap_add}
+    if powers & {"NET_ADMIN", "ALL"}:
+        message = (
+            f"the capability NET_ADMIN has no effect with userns_mode {mode}: networks belong to the stack's users"
+        )
+        refuse("cap_add", message, "remove it, or userns_mode")
+
+
 def _check_single_values(service: Service, path: Path, context: Context) -> None:
     def refuse(attribute: str, message: str, hint: str = "") -> None:
         # A dot may be in a name that is the file's own, as that of an option: it comes after a slash.
@@ -122,9 +145,7 @@ def _check_single_values(service: Service, path: Path, context: Context) -> None
     if service.pull_policy is not None and not _is_pull_policy(service.pull_policy):
         hint = "use always, missing, never, build, daily, weekly, every_DURATION such as every_12h, or refresh"
         refuse("pull_policy", f"{service.pull_policy!r} is not a valid pull policy", hint)
-    if service.userns_mode not in (None, "", "host"):
-        hint = "write host, or leave it out: containers have the user namespace of the stack"
-        refuse("userns_mode", f"{service.userns_mode!r} is not a valid user namespace mode", hint)
+    _check_user_namespace(service, refuse)
     test = service.healthcheck.test if service.healthcheck else None
     if test and test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         refuse("healthcheck.test", "a test must begin with CMD, CMD-SHELL or NONE", f'write ["CMD", "{test[0]}", …]')

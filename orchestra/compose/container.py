@@ -26,6 +26,7 @@ from orchestra.model.desired import (
 from orchestra.model.hook import Hook
 from orchestra.model.names import ContainerName, ServiceName, container_name
 from orchestra.model.update import FailureAction, Order, Update
+from orchestra.model.user_namespace import parse_user_namespace
 from orchestra.record import replace
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def first_replica(
         ipc=sharing("ipc", service),
         uts=sharing("uts", service),
         cgroup=sharing("cgroup", service),
+        user_namespace=parse_user_namespace(service.userns_mode or ""),
         external_links=tuple(_link(text) for text in service.external_links),
         volumes_from=volume_sources(service),
         expose=tuple(_exposed(port) for port in service.expose),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from errno import EINVAL, EPERM
 
-from orchestra.container import device_nodes, mounts
+from orchestra.container import device_nodes, mounts, shown_layers
 from orchestra.linux import namespaces
 from orchestra.linux.mounts import mount, mount_tree, resolve
 from orchestra.linux.mounts.mountinfo import load_mounts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from orchestra.container.configuration import Configuration
+    from orchestra.container.configuration import Configuration, Linux
     from orchestra.container.mounts import Link, Source
     from orchestra.linux.cgroup import Cgroup
 
@@ -51,7 +51,7 @@ def prepare(
         mount.mount("", "/", flags=mount.MS_REC | mount.MS_SLAVE)
     root = os.path.join(bundle, config.root.path or "rootfs")
     for layer in layers:
-        mount_layer(layer, root)
+        mount_layer(layer, root, config.linux)
     os.chdir(root)
     return (mounts.open_sources(entry, config.linux, bundle, cgroup) for entry in config.mounts)
 
@@ -119,14 +119,14 @@ def _uncover_host() -> None:
             mount.mount("none", found.point, "tmpfs", about=found.point)
 
 
-def mount_layer(layer: Mapping[str, Any], root: str) -> None:
-    """Mount it over the directory ``root``, or over its ``target`` there."""
+def mount_layer(layer: Mapping[str, Any], root: str, linux: Linux | None = None) -> None:
+    """Mount it over the directory ``root``, or over its ``target`` there. linux: of the container, for its owners."""
     if target := layer.get("target"):
         above = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         below = resolve.open_in_root(above, target, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.close(above)
         try:
-            mount_layer({**layer, "target": ""}, f"/proc/self/fd/{below}")
+            mount_layer({**layer, "target": ""}, f"/proc/self/fd/{below}", linux)
         finally:
             os.close(below)
         return
@@ -136,9 +136,17 @@ def mount_layer(layer: Mapping[str, Any], root: str) -> None:
         below = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             words = [f"{word}:/proc/self/fd/{below}" if word.startswith("lowerdir=") else word for word in words]
-            mount_layer({**layer, "options": words}, root)
+            mount_layer({**layer, "options": words}, root, linux)
         finally:
             os.close(below)
+        return
+    if linux is not None and shown_layers.SHOWN in words:
+        top = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with shown_layers.shown(words, linux) as shown:
+                mount_layer({**layer, "options": shown}, f"/proc/self/fd/{top}")
+        finally:
+            os.close(top)
         return
     options = mount.parse_options(words)
     kind, source = layer["type"], layer["source"]

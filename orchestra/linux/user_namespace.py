@@ -67,6 +67,14 @@ def to_host(mappings: Iterable[Mapping[str, int]], number: int) -> int | None:
     return None
 
 
+def to_inside(mappings: Iterable[Mapping[str, int]], number: int) -> int | None:
+    """The namespace's number for an id of the host; None if it is not mapped."""
+    for row in mappings:
+        if 0 <= number - row["hostID"] < row["size"]:
+            return row["containerID"] + number - row["hostID"]
+    return None
+
+
 def become_root() -> None:
     """In a user namespace that was just entered: become its root, since our user outside has no id here."""
     try:

@@ -17,6 +17,7 @@ from orchestra.model.names import ContainerName, NetworkName, ServiceName, Stack
 from orchestra.model.network_driver import NetworkDriver
 from orchestra.model.sharing import OfContainer, OfService, Own, Sharing
 from orchestra.model.update import Failing, Update
+from orchestra.model.user_namespace import OfStack, UserNamespace
 from orchestra.model.wish import Wish
 from orchestra.record import Record
 
@@ -284,6 +285,7 @@ class ContainerSpec(Record):
     ipc: Sharing = Own()
     uts: Sharing = Own()
     cgroup: Sharing = Own()
+    user_namespace: UserNamespace = OfStack()
     external_links: tuple[tuple[str, str], ...] = ()
     ports: tuple[Port, ...] = ()
     expose: tuple[str, ...] = ()

@@ -51,7 +51,18 @@ def mapped(kind: str, number: int) -> int:
 
 def is_root_alone() -> bool:
     """Whether the user namespace of this process has no ids but root's."""
-    return sum(count for _, count in _known("uid")) == 1
+    return count_of("uid") == 1
+
+
+def count_of(kind: str) -> int:
+    """How many ids the user namespace of this process has, which are numbered from 0. kind: ``uid`` or ``gid``."""
+    return sum(count for _, count in _known(kind))
+
+
+def user_outside(kind: str) -> int:
+    """What the machine calls root of the user namespace of this process: the user whose home it is."""
+    rows = (tuple(map(int, line.split())) for line in load(f"/proc/self/{kind}_map").splitlines())
+    return next((outside for inside, outside, _ in rows if inside == 0), 0)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from orchestra.driver.local.bundle.process import render_process
 from orchestra.errors import EnvironmentLack, FatalError, UserError
 from orchestra.linux.security.capabilities import held_names
 from orchestra.linux.syscall import SystemCallError
+from orchestra.linux.user_namespace import to_host
 from orchestra.model.observed import Running
 from orchestra.record import Record
 from orchestra.shim.client import Execution, enter
@@ -57,13 +58,16 @@ class ExecOptions(Record):
 class Target:
     """A container, and the program to run in it. owner: the user that it runs as. name: the container's."""
 
-    def __init__(self, context: Context, home: StackHome, container: Container, process: dict[str, Any]) -> None:
+    def __init__(
+        self, context: Context, home: StackHome, container: Container, process: dict[str, Any], owner: int
+    ) -> None:
+        """owner: the program's user, as this process knows it."""
         self._context = context
         self._home = home
         self._container = container
         self._process = process
         self.name: str = container.name
-        self.owner: int = process["user"]["uid"]
+        self.owner = owner
 
     def execute(self, stdio: Sequence[int], until_begun: Callable[[Entering], None], *, tied: bool = True) -> Execution:
         """stdio: three descriptors; none with a terminal. until_begun: waits for the descriptor to be readable.
@@ -106,12 +110,16 @@ def find_target(context: Context, options: ExecOptions, tell: Callable[[Seen], N
 
 def target_in(context: Context, home: StackHome, container: Container, options: ExecOptions) -> Target:
     """The same in a certain container, which runs. Raises FatalError if the user is unknown there."""
+    config = ContainerDirectory(home.container(container.name)).load_config()
     try:
-        process = _describe(home, container, options)
+        process = _describe(config, container, options)
     except FatalError as error:
         error.exit_code = NOT_EXECUTABLE
         raise
-    return Target(context, home, container, process)
+    uid: int = process["user"]["uid"]
+    maps = config["linux"].get("uidMappings")
+    owner = to_host(maps, uid) if maps else uid
+    return Target(context, home, container, process, uid if owner is None else owner)
 
 
 def choose_container(containers: Sequence[Container], service: str, index: int | None) -> Container:
@@ -122,9 +130,8 @@ def choose_container(containers: Sequence[Container], service: str, index: int |
     return container
 
 
-def _describe(home: StackHome, container: Container, options: ExecOptions) -> dict[str, Any]:
-    """The process object of the OCI runtime specification."""
-    config = ContainerDirectory(home.container(container.name)).load_config()
+def _describe(config: Mapping[str, Any], container: Container, options: ExecOptions) -> dict[str, Any]:
+    """The process object of the OCI runtime specification. config: of the container."""
     return render_process(
         config,
         options.command,

@@ -171,7 +171,7 @@ ESSENTIAL = {
     "services.*.profiles",  # tested with the selection of services
     "services.*.deploy.mode",
     "networks.*.driver",  # there is only one
-    "services.*.userns_mode",  # likewise
+    "services.*.userns_mode",  # tested with its modes
     "networks.*.enable_ipv4",  # there is no network without
     "version",
 }

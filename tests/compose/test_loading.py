@@ -26,6 +26,7 @@ from orchestra.model.desired import (
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.model.update import FailureAction, Order, Update
+from orchestra.model.user_namespace import Auto, KeepId, OfStack
 
 SHOP = """\
 services:
@@ -570,7 +571,32 @@ def test_restart_policies(text, restart, folder):
     assert only(folder.load(f"services:\n  a:\n    image: x\n    {text}\n"), "a").restart == restart
 
 
-def test_a_user_namespace_of_ones_own_is_refused(folder):
-    refused = folder.refused("services:\n  a:\n    image: x\n    userns_mode: keep-id\n")
-    assert "compose.yaml:4:18: 'keep-id' is not a valid user namespace mode" in refused
-    assert "write host" in refused
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("host", OfStack()),
+        ("''", OfStack()),
+        ("keep-id", KeepId()),
+        ("keep-id:uid=7,gid=8", KeepId(7, 8)),
+        ("auto", Auto()),
+        ("auto:size=3000", Auto(3000)),
+    ],
+)
+def test_modes_of_user_namespaces(text, wanted, folder):
+    loaded = folder.load(f"services:\n  a:\n    image: x\n    userns_mode: {text}\n")
+    assert only(loaded, "a").user_namespace == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("userns_mode: nomap", "4:18: 'nomap' is not a valid user namespace mode"),
+        ("userns_mode: keep-id:size=3", "4:18: 'size' is not an option of the user namespace mode keep-id"),
+        ("userns_mode: auto:size=many", "4:18: size of the user namespace mode auto is 'many'"),
+        ("userns_mode: auto\n    privileged: true", "5:17: a container with userns_mode auto cannot be privileged"),
+        ("userns_mode: auto\n    cap_add: [CAP_NET_ADMIN]", "5:14: the capability NET_ADMIN has no effect"),
+        ("userns_mode: keep-id\n    runtime: runc", "5:14: userns_mode keep-id works only with the built-in runtime"),
+    ],
+)
+def test_what_a_user_namespace_cannot_be_is_refused(text, refusal, folder):
+    assert f"compose.yaml:{refusal}" in folder.refused(f"services:\n  a:\n    image: x\n    {text}\n")

@@ -89,7 +89,7 @@ REMARKS: dict[str, str] = {
     "services.*.devices": "paths, or names of CDI devices such as `nvidia.com/gpu=0`",
     "services.*.provider": "run by `up` before anything else, and by `down` after everything else",
     "services.*.use_api_socket": "[a socket that is served while it is used](engine-api.md#in-a-container-of-a-stack)",
-    "services.*.userns_mode": "`host`, as containers have it anyway; other modes are refused",
+    "services.*.userns_mode": "`host`, `keep-id[:uid=N,gid=N]` and `auto[:size=N]`, as in podman; others are refused",
     "services.*.logging.driver": "see [log drivers](log-drivers.md); `fluentd` and the like are reported",
     "services.*.logging.options": "see [log drivers](log-drivers.md); options without an effect are reported",
     "services.*.memswap_limit": "memory and swap together, as in Docker",

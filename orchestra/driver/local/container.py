@@ -20,6 +20,7 @@ from orchestra.container.settings import Log, Settings, load_settings, store_set
 from orchestra.driver.local import volume
 from orchestra.driver.local.bundle.config import render_bundle, render_etc_files
 from orchestra.driver.local.bundle.host import observe_host
+from orchestra.driver.local.bundle.namespace import take_network_sysctls
 from orchestra.driver.local.check import check_start
 from orchestra.driver.local.confinement import store_filter
 from orchestra.driver.local.image.layers.lookup import read_file
@@ -44,7 +45,9 @@ from orchestra.driver.local.net import connection
 from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach, publishing_families
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
+from orchestra.driver.local.net.sysctls import set_sysctls
 from orchestra.driver.local.observe import observe_container
+from orchestra.driver.local.own_users import check_users, choose_ids, default_user, find_users, give_files, ids_needed
 from orchestra.driver.local.record import ContainerRecord, find_id, load_record, sound, store_record
 from orchestra.driver.local.runtime.program import find_runtime
 from orchestra.driver.local.snapshot import Snapshotter
@@ -53,11 +56,13 @@ from orchestra.driver.local.user import resolve_user
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.home import is_rootless
 from orchestra.linux import private_files, whole_files
+from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
 from orchestra.model.mount import ApiAccess, ApiMount, FileMount, VolumeMount
 from orchestra.model.names import container_name
 from orchestra.model.observed import Created, Image, Running
 from orchestra.model.sharing import OfContainer, OfService
+from orchestra.model.user_namespace import Auto, OfStack
 from orchestra.plan.action import AnonymousVolumes
 from orchestra.plan.predict import created
 from orchestra.record import replace
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ImageStore, ReadyImage
     from orchestra.driver.local.kept import Kept
     from orchestra.driver.local.net.attachment import Attachment
+    from orchestra.driver.local.own_users import OwnUsers
     from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
@@ -204,6 +210,7 @@ class Containers:
         """
         image = self._images.resolve(image_digest)
         spec = self._completed(spec, image)
+        check_users(spec)
         user = _user(spec, image)
         check_endpoint(self._home, self._stack, spec)
         for kind, target in self._joins(spec):
@@ -222,6 +229,8 @@ class Containers:
         with self._images.content.held():
             image = self._images.resolve(image_digest)
             spec = self._completed(spec, image)
+            check_users(spec)
+            user = _user(spec, image)
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             mounted = self._mounted_images.digests(spec)
             made_with = kept.record.container.made_with if kept else self._made_with(spec)
@@ -230,15 +239,26 @@ class Containers:
                 id=kept.record.container.id if kept else os.urandom(32).hex(),
             )
             joins = self._joins(spec)
-            store_record(directory, ContainerRecord(replace(container, config_hash=""), spec.ports, joins))
+            record = ContainerRecord(replace(container, config_hash=""), spec.ports, joins)
+            if isinstance(spec.user_namespace, Auto):
+                needed = ids_needed(user, _text(image, "/etc/passwd"), _text(image, "/etc/group"))
+                with locked(self._home.stacks_run):
+                    # What a container wrote has owners of the range that it had then.
+                    ids = kept.record.ids if kept else choose_ids(self._home, spec, spec.user_namespace.size or needed)
+                    record = replace(record, ids=ids)
+                    store_record(directory, record)
+            else:
+                store_record(directory, record)
             self._known.add(spec.name)
         ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec), sharing=spec.service)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
-        config = self._write_bundle(spec, image, container, attachment, directory, again=kept is not None)
+        users = find_users(spec, record.ids)
+        again = kept is not None
+        config = self._write_bundle(spec, image, container, attachment, directory, user, users, again=again)
         command = tuple(config["process"]["args"])
         if kept is not None:
             restore(kept, directory)
-        store_record(directory, ContainerRecord(replace(container, command=command), spec.ports, joins))
+        store_record(directory, replace(record, container=replace(container, command=command)))
         return attachment
 
     def _write_bundle(
@@ -248,26 +268,35 @@ class Containers:
         container: Container,
         attachment: Attachment,
         directory: str,
+        user: User,
+        users: OwnUsers | None,
         *,
         again: bool,
     ) -> dict[str, Any]:
         """config.json and shim.json, and everything they refer to. again: over what the container wrote before."""
         images = self._mounted_images.resolve(spec, container.mounted_images)
         mounts = volume.resolve_mounts(self._home, self._stack, spec, images)
-        volume.fill_volumes(self._home, mounts, image.layers)
+        layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again, users=users)
+        copied = self._snapshots.copied(self._stack, spec.name)
+        volume.fill_volumes(self._home, mounts, (copied,) if os.path.isdir(copied) else image.layers)
         config = render_bundle(
             spec,
             image.config,
-            user=_user(spec, image),
+            user=user,
             attachment=attachment,
             mounts=mounts,
             cgroups_path=container_group(self._home, self._stack, container.id),
             host=observe_host(spec),
+            users=users,
         )
+        if users is not None and attachment.namespace_path is not None:
+            # The network namespace belongs to the stack's users, so the container's root could not change it.
+            set_sysctls(attachment.namespace_path, take_network_sysctls(config))
         for file, text in render_etc_files(attachment).items():
             whole_files.write(f"{directory}/{file}", text.encode(), mode=0o644)
+        if users is not None and users.are_shifted and not users.shown:
+            give_files(directory, users)
         private_files.make_directories(f"{directory}/rootfs")
-        layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again)
         files = ContainerDirectory(directory)
         runtime = find_runtime(spec.runtime, spec.service)
         seccomp = store_filter(config, directory, self._home.filters, whole=bool(runtime))
@@ -559,7 +588,9 @@ def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:
 
 def _user(spec: ContainerSpec, image: ReadyImage) -> User:
     passwd, group = (_text(image, path) for path in ("/etc/passwd", "/etc/group"))
-    return resolve_user(spec.user or image.config.user, passwd, group, additional=spec.groups)
+    text = spec.user or image.config.user or default_user(spec)
+    own = not isinstance(spec.user_namespace, OfStack)
+    return resolve_user(text, passwd, group, additional=spec.groups, own=own)
 
 
 def _text(image: ReadyImage, path: str) -> str:

@@ -25,15 +25,24 @@ PROBES_KEPT = 5
 """The number of probes whose results are kept, as in Docker."""
 
 
+class Range(Record):
+    """Ids of users and groups of the stack; size 0 for none."""
+
+    first: int = 0
+    size: int = 0
+
+
 class ContainerRecord(Record):
     """container: as created, without its status and what changes from run to run. ports: as asked for.
 
-    joins: kind of namespace to the container of the stack whose namespace of that kind it shares.
+    joins: kind of namespace to the container of the stack whose namespace of that kind it shares. ids: that no other
+    container has, for ``userns_mode: auto``.
     """
 
     container: Container
     ports: tuple[Port, ...] = ()
     joins: tuple[tuple[str, str], ...] = ()
+    ids: Range = Range()
 
 
 def load_record(directory: str) -> ContainerRecord | None:

@@ -8,7 +8,8 @@ On disk, below ``home.snapshots``, which only its owner may enter since layers h
 
     layers/<hex>                    one layer in overlayfs form; <hex>.new while it is being filled
     l/<short>                       links to layers: mount(2) takes one page of options, so names must be short
-    containers/<stack>/<name>/fs    what the container wrote, and work/ beside it for overlayfs
+    containers/<stack>/<name>/fs    what the container wrote, and work/ beside it for overlayfs; copied/ for layers
+                                    with other owners
     locks/<xxx>                     flock(2)ed while a layer whose chain id begins with xxx is made; never deleted
 """
 
@@ -22,9 +23,12 @@ import os
 import stat
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from orchestra.container.shown_layers import SHOWN
+from orchestra.driver.local.copying.owners import Owners
 from orchestra.driver.local.host_tree import copy_names, covers_mounts
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import opaque_attribute
+from orchestra.driver.local.image.layers.merging import merge
 from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.errors import FatalError
 from orchestra.home import is_rootless
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from orchestra.driver.local.image.layers.lookup import Found
+    from orchestra.driver.local.own_users import OwnUsers
     from orchestra.home import Home
 
 PAGE = 4096
@@ -70,18 +75,31 @@ class Snapshotter:
         self._links = f"{self._root}/l"
         self._locks = f"{self._root}/locks"
 
-    def prepare(self, stack: str, name: str, layers: Sequence[str], *, again: bool = False) -> tuple[LayerMount, ...]:
+    def prepare(
+        self,
+        stack: str,
+        name: str,
+        layers: Sequence[str],
+        *,
+        again: bool = False,
+        users: OwnUsers | None = None,
+    ) -> tuple[LayerMount, ...]:
         """An empty writable snapshot over ``layers``, topmost first; one that was there before is removed.
 
-        again: it is kept, with what was written to it.
+        again: it is kept, with what was written to it. users: of the container, which the files are to belong to. The
+        kernel shows layers with their owners, or else the snapshot is made over a copy that has them: ``copied``.
         """
+        shown = users is not None and users.are_shifted and users.shown
         directory = self._container(stack, name)
         self._check_home()
         with file_errors(f"snapshot of {name}"):
             upper, work = f"{directory}/fs", f"{directory}/work"
             if not again or not os.path.isdir(upper):
                 remove_tree(directory)
-                private_files.make_directories(directory)
+            private_files.make_directories(directory)
+            if users is not None and users.are_shifted and not users.shown:
+                layers = (self._copy(layers, self.copied(stack, name), users, name),)
+            if not os.path.isdir(upper):
                 os.mkdir(upper, 0o755)
                 # The upper directory is the root that the container sees.
                 _copy_attributes(layers[0], upper)
@@ -89,14 +107,24 @@ class Snapshotter:
             if is_rootless(os.environ) and not self._is_own(layers[-1]) and covers_mounts(layers[-1]):
                 return self._put_together(directory, layers, name)
             if len(layers) > 1 and not self._is_own(layers[-1]):
-                return self._over_tree(directory, layers, name)
+                return self._over_tree(directory, layers, name, shown=shown)
             for layer in layers:
                 for hidden in self._hidden_in(layer):
                     _hide(layer, hidden, upper)
             lower = ":".join(self._short(layer) for layer in layers)
-        return (_overlay([f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}"], name),)
+        return (_overlay([f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}"], name, shown=shown),)
 
-    def _over_tree(self, directory: str, layers: Sequence[str], name: str) -> tuple[LayerMount, ...]:
+    def _copy(self, layers: Sequence[str], target: str, users: OwnUsers, name: str) -> str:
+        if not self._is_own(layers[-1]) and covers_mounts(layers[-1]):
+            message = f"snapshot of {name}: without root, the files of {layers[-1]} cannot belong to other users"
+            raise FatalError(message, hint="use an image, or a tree without mounts, or remove userns_mode")
+        if not os.path.isdir(target):
+            remove_tree(f"{target}.new")
+            merge(self._home, layers, f"{target}.new", Owners(users.users, users.groups).outside)
+            os.rename(f"{target}.new", target)
+        return target
+
+    def _over_tree(self, directory: str, layers: Sequence[str], name: str, *, shown: bool) -> tuple[LayerMount, ...]:
         """Layers of ours over a tree that may contain them: overlayfs refuses such a pair (ELOOP), but not layers over
         another overlayfs. So the tree gets one of its own, with nothing in its upper directory but what hides the home.
         """
@@ -111,8 +139,10 @@ class Snapshotter:
         own = ":".join(map(self._short, layers[:-1]))
         above = [f"lowerdir={own}", f"upperdir={directory}/fs", f"workdir={directory}/work", BELOW]
         return (
-            _overlay([f"lowerdir={self._short(layers[-1])}", f"upperdir={upper}", f"workdir={work}"], name),
-            _overlay(above, name),
+            _overlay(
+                [f"lowerdir={self._short(layers[-1])}", f"upperdir={upper}", f"workdir={work}"], name, shown=shown
+            ),
+            _overlay(above, name, shown=shown),
         )
 
     def _put_together(self, directory: str, layers: Sequence[str], name: str) -> tuple[LayerMount, ...]:
@@ -182,6 +212,10 @@ class Snapshotter:
             below = [f"{self._short(layer)}{found.path}" for layer in found.layers]
         # overlayfs wants two when nothing is written
         return _overlay([f"lowerdir={':'.join([*below, f'{self._root}/empty'])}"], "view of layers")
+
+    def copied(self, stack: str, name: str) -> str:
+        """The directory of the layers' copy with other owners, if ``prepare`` had to make one."""
+        return f"{self._container(stack, name)}/copied"
 
     def upper(self, stack: str, name: str) -> str:
         """The directory of what the container wrote, in overlayfs' form."""
@@ -365,9 +399,11 @@ class Snapshotter:
             os.close(fd)
 
 
-def _overlay(options: list[str], what: str) -> LayerMount:
+def _overlay(options: list[str], what: str, *, shown: bool = False) -> LayerMount:
     if is_rootless(os.environ):
         options.append("userxattr")
+    if shown:
+        options.append(SHOWN)
     size = len(os.fsencode(",".join(options)))
     if size >= PAGE:
         raise FatalError(

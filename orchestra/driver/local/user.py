@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestra.errors import FatalError
 from orchestra.home import is_rootless
 from orchestra.linux.mounts.resolve import open_in_root
+from orchestra.linux.namespaces import is_ours
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
 
@@ -46,10 +47,11 @@ class _Group(NamedTuple):
     members: tuple[str, ...]
 
 
-def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str] = ()) -> User:
+def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str] = (), own: bool = False) -> User:
     """``text`` as in ``user:``, empty for root. additional: as in ``group_add``. Raises FatalError.
 
-    Pure: the files are given as texts, empty where the image has none.
+    Pure: the files are given as texts, empty where the image has none. own: the container has users of its own, so
+    that those of the stack say nothing about it.
     """
     user_word, _, group_word = text.strip().partition(":")
     group_word = group_word.partition(":")[0]
@@ -68,7 +70,7 @@ def resolve_user(text: str, passwd: str, group: str, *, additional: Iterable[str
         supplementary = [entry.gid for entry in groups if account.name in entry.members]
     supplementary += [_find_group(word, groups) for word in additional]
     home = home if home.startswith("/") else "/"
-    if is_rootless(os.environ):
+    if is_rootless(os.environ) and not own:
         from orchestra.rootless.ids import is_root_alone, mapped
 
         if (mapped("uid", uid), mapped("gid", gid)) != (uid, gid):
@@ -97,7 +99,8 @@ def resolve_user_within(pid: int, text: str) -> User:
             return file.read(LONGEST_FILE)
 
     try:
-        return resolve_user(text, read("/etc/passwd"), read("/etc/group"))
+        own = not is_ours("user", pid)
+        return resolve_user(text, read("/etc/passwd"), read("/etc/group"), own=own)
     finally:
         os.close(root)
 

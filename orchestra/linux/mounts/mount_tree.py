@@ -97,7 +97,13 @@ def make(kind: str, options: Iterable[str] = (), attributes: int = 0) -> int:
 
 def map_owners(tree: int, user_namespace: int, *, recursive: bool = False, about: str = "") -> None:
     """Show the files of a detached mount with owners as ``user_namespace`` maps them (MOUNT_ATTR_IDMAP)."""
-    set_attributes(tree, MOUNT_ATTR_IDMAP, recursive=recursive, about=about, user_namespace=user_namespace)
+    try:
+        set_attributes(tree, MOUNT_ATTR_IDMAP, recursive=recursive, about=about, user_namespace=user_namespace)
+    except SystemCallError as error:
+        if error.errno != EINVAL:
+            raise
+        hint = "the file system of its source cannot show other owners, or only on a newer kernel"
+        raise SystemCallError(EINVAL, error.call, about, hint) from None
 
 
 def read_only_file(path: str) -> int:

@@ -127,6 +127,16 @@ def held() -> int:
     return int(data[0].effective | data[1].effective << 32)
 
 
+def raise_effective(mask: int) -> None:
+    """Make these effective in this thread again, as far as they are permitted."""
+    header = _Header(LINUX_CAPABILITY_VERSION_3, 0)
+    data = (_Data * 2)()
+    check(_capget(ctypes.byref(header), ctypes.byref(data)), "capget")
+    for half, bits in zip(data, (mask & 0xFFFFFFFF, mask >> 32), strict=True):
+        half.effective |= bits & half.permitted
+    check(_capset(ctypes.byref(header), ctypes.byref(data)), "capset")
+
+
 def held_names() -> tuple[str, ...]:
     """The names of what ``held`` tells: all that a privileged program can get."""
     available = held()

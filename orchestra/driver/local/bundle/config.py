@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.container.init import REAPER_ANNOTATION
 from orchestra.driver.local.bundle.device_edits import apply_device_edits
-from orchestra.driver.local.bundle.mounts import ETC_FILES, render_mounts
+from orchestra.driver.local.bundle.mounts import ETC_FILES, map_owners, render_mounts
 from orchestra.driver.local.bundle.namespace import render_hostname, render_namespaces, render_sysctls
 from orchestra.driver.local.bundle.process import HOME_ANNOTATION, render_own_process, sets_home
 from orchestra.driver.local.bundle.resources import render_devices, render_resources
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.image.documents.config import ImageConfig
     from orchestra.driver.local.net.attachment import Attachment
+    from orchestra.driver.local.own_users import OwnUsers
     from orchestra.driver.local.user import User
     from orchestra.driver.local.volume import ResolvedMount
     from orchestra.model.desired import ContainerSpec
@@ -35,10 +36,12 @@ def render_bundle(
     mounts: Iterable[ResolvedMount],
     cgroups_path: str,
     host: HostFacts,
+    users: OwnUsers | None = None,
 ) -> dict[str, Any]:
     """config.json of one container, for a bundle with its root at ``rootfs``. Raises FatalError.
 
-    user: ``spec.user`` or the image's, resolved. Namespaces of other containers are joined when it is started.
+    user: ``spec.user`` or the image's, resolved. users: those of a user namespace of its own. Namespaces of other
+    containers are joined when it is started.
     """
     security = parse_security(spec)
     hostname = render_hostname(spec, attachment)
@@ -58,6 +61,10 @@ def render_bundle(
             "readonlyPaths": list(security.read_only),
         },
     }
+    if users is not None:
+        config["linux"] |= {"uidMappings": list(users.users), "gidMappings": list(users.groups)}
+        if users.are_shifted and users.shown:
+            map_owners(config["mounts"])
     apply_device_edits(config, spec, host)
     profile = render_profile(spec, security, config["process"]["capabilities"]["bounding"], host)
     if profile is not None:

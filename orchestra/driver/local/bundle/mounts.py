@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 
 SHM_SIZE = 64 << 20
+HOSTS_OWN = ("/dev/shm",)
 TERMINAL_GROUP = "gid=5"
 TMPFS_OPTIONS = ("nosuid", "noexec", "nodev")
 
@@ -55,6 +56,13 @@ def render_mounts(
     own = [_asked(target, mount) for target, mount in asked.items()]
     own += [_etc_file(path, name, spec) for path, name in ETC_FILES.items() if path not in asked]
     return [*found, *sorted(own, key=lambda entry: entry["destination"].count("/"))]
+
+
+def map_owners(entries: Iterable[Entry]) -> None:
+    """Have what is bound show the owners that its files have, as if the container had no users of its own."""
+    for entry in entries:
+        if entry["type"] == "bind" and entry["source"] not in HOSTS_OWN:
+            entry["options"].append("idmap")
 
 
 def is_within(path: str, parent: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestra.errors import FatalError
 from orchestra.model.sharing import Bare, Host, Own
+from orchestra.model.user_namespace import OfStack
 
 if TYPE_CHECKING:
     from orchestra.driver.local.bundle.world import HostFacts
@@ -26,6 +27,7 @@ IPC_SYSCTLS = (
 
 # As in Docker, since images count on it: a user other than root may listen on port 80 (ip(7)) and ping (icmp(7)).
 OPEN_PORTS = {"net.ipv4.ip_unprivileged_port_start": "0"}
+NETWORK = ("net.", "net/")
 OPEN_PING = {"net.ipv4.ping_group_range": "0 2147483647"}
 
 
@@ -35,6 +37,8 @@ def render_namespaces(spec: ContainerSpec, attachment: Attachment) -> list[dict[
     found += [{"type": kind} for kind in ("cgroup", "uts", "ipc", "pid") if not isinstance(getattr(spec, kind), Host)]
     if attachment.namespace_path is not None:
         found.append({"type": "network", "path": attachment.namespace_path})
+    if not isinstance(spec.user_namespace, OfStack):
+        found.append({"type": "user"})
     return found
 
 
@@ -60,6 +64,13 @@ def render_sysctls(spec: ContainerSpec, attachment: Attachment, host: HostFacts)
     if spec.domainname:
         found["kernel.domainname"] = spec.domainname
     return found
+
+
+def take_network_sysctls(config: dict[str, Any]) -> dict[str, str]:
+    """Take those of the network namespace out of a bundle's configuration, and return them."""
+    found: dict[str, str] = config["linux"]["sysctl"]
+    config["linux"]["sysctl"] = {key: value for key, value in found.items() if not key.startswith(NETWORK)}
+    return {key: value for key, value in found.items() if key.startswith(NETWORK)}
 
 
 def _sysctl(name: str, spec: ContainerSpec, attachment: Attachment) -> str:

@@ -17,6 +17,7 @@ from orchestra.container.directory import ContainerDirectory
 from orchestra.driver.local.bundle.process import DEFAULT_PATH, HOME_ANNOTATION
 from orchestra.driver.local.copying.archive import write_archive
 from orchestra.driver.local.copying.item import Item
+from orchestra.driver.local.copying.owners import owners_of, owners_on_disk
 from orchestra.driver.local.copying.place import STRICT
 from orchestra.driver.local.copying.reading import Reader
 from orchestra.driver.local.copying.root import opened_root
@@ -40,6 +41,7 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from orchestra.driver.local.copying.owners import Owners
     from orchestra.home import Home
     from orchestra.linux.cgroup import Cgroup
     from orchestra.model.observed import Container
@@ -82,9 +84,11 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
             if parts:
                 upper = os.open(Snapshotter(home).upper(stack, container.name), os.O_PATH | os.O_DIRECTORY)
                 reading.callback(os.close, upper)
-                items = changed(upper, {entry["destination"] for entry in config["mounts"]})
+                mounted = {entry["destination"] for entry in config["mounts"]}
+                items = changed(upper, mounted, owners_on_disk(directory))
             else:
-                items = Reader(reading.enter_context(opened_root(directory, bare=True))).walk()
+                root = reading.enter_context(opened_root(directory, bare=True))
+                items = Reader(root, owners=owners_of(directory)).walk()
             layer, diff_id = add_layer(content, lambda output: write_archive(items, output, ""), what)
         below = parts.layers if parts else ()
         layers = [{"mediaType": blob.media_type, "digest": blob.digest, "size": blob.size} for blob in below]
@@ -133,13 +137,13 @@ def inherit_config(image: Mapping[str, Any], config: Mapping[str, Any]) -> dict[
     return found
 
 
-def changed(upper: int, mounted: Collection[str]) -> Iterator[Item]:
+def changed(upper: int, mounted: Collection[str], owners: Owners | None = None) -> Iterator[Item]:
     """The entries of an overlay's upper directory, in the form of a layer (see ``layers.unpack``).
 
     upper: O_PATH. mounted: paths at which the container has mounts: empty files there were made as mount points.
     Raises FatalError if overlayfs keeps only a part of a file there.
     """
-    for item in Reader(upper).walk():
+    for item in Reader(upper, owners=owners).walk():
         entry = item.entry
         above, name = posixpath.split(entry.name)
         if entry.ischr() and entry.devmajor == entry.devminor == 0:

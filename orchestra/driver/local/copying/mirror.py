@@ -10,6 +10,7 @@ from errno import EBUSY, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENOTEMPTY
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.copying.item import Item
+from orchestra.driver.local.copying.owners import owners_of
 from orchestra.driver.local.copying.place import STRICT, Destination, Inside
 from orchestra.driver.local.copying.reading import DIRECTORY, Reader
 from orchestra.driver.local.copying.root import opened_root
@@ -46,7 +47,7 @@ def mirror(name: str, directory: str, wanted: Sequence[Mirroring], warn: Callabl
     Raises UserError if something cannot be written, and FileNotFoundError if there is no container.
     """
     with opened_root(directory) as root:
-        world = Inside(root, name)
+        world = Inside(root, name, owners_of(directory))
         for one in wanted:
             mirror_into(world, one, warn)
 

@@ -26,11 +26,16 @@ from orchestra.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestra.driver.local.copying.owners import Owners
+
 STRICT = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
 
 
 class World(Protocol):
-    """A file system that paths are resolved in."""
+    """A file system that paths are resolved in. owners: None if its files have the owners that this process sees."""
+
+    @property
+    def owners(self) -> Owners | None: ...
 
     def open(self, path: str, flags: int) -> int:
         """A descriptor, close-on-exec."""
@@ -51,6 +56,8 @@ class Host:
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
+    owners = None
+
     def open(self, path: str, flags: int) -> int:
         return os.open(os.path.join(self._directory, path), flags | os.O_CLOEXEC)
 
@@ -64,9 +71,10 @@ class Host:
 class Inside:
     """A container's root. Links are followed as in the container, and cannot lead out of it."""
 
-    def __init__(self, root: int, container: str) -> None:
+    def __init__(self, root: int, container: str, owners: Owners | None = None) -> None:
         self._root = root
         self._container = container
+        self.owners = owners
 
     def open(self, path: str, flags: int) -> int:
         return open_in_root(self._root, f"/{path}", flags)

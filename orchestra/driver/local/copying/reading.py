@@ -22,6 +22,8 @@ from orchestra.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestra.driver.local.copying.owners import Owners
+
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FOUND = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 VIRTUAL = frozenset((0x9FA0, 0x62656572, 0x27E0EB, 0x63677270, 0x1CD1, 0x19800202, 0x64626720, 0x74726163, 0xCAFE4A11))
@@ -50,9 +52,14 @@ class Reader:
     """Reads a file with several names once: the other names become hard links to the first."""
 
     def __init__(
-        self, top: int, *, with_content: bool = True, leave_out: Callable[[str, bytes], bool] | None = None
+        self,
+        top: int,
+        *,
+        with_content: bool = True,
+        leave_out: Callable[[str, bytes], bool] | None = None,
+        owners: Owners | None = None,
     ) -> None:
-        """top: O_PATH, of what to read; it stays open.
+        """top: O_PATH, of what to read; it stays open. owners: of the container that it belongs to.
 
         leave_out: whether an entry below it, of this path and type (``tarfile.REGTYPE``, …), is left out, with all that
         is in it.
@@ -60,6 +67,7 @@ class Reader:
         self._top = top
         self._with_content = with_content
         self._leave_out = leave_out
+        self._owners = owners
         self._seen: dict[tuple[int, int], str] = {}
 
     def walk(self) -> Iterator[Item]:
@@ -116,6 +124,8 @@ class Reader:
         if kind is None or (path and self._leave_out is not None and self._leave_out(path, kind)):
             return None, None
         entry = _entry(path, kind, status)
+        if self._owners is not None:
+            self._owners.show_inside(entry)
         if kind == tarfile.SYMTYPE:
             entry.linkname = os.readlink("", dir_fd=found)
         elif kind in (tarfile.CHRTYPE, tarfile.BLKTYPE):

@@ -17,7 +17,7 @@ from orchestra.container.configuration import read_configuration
 from orchestra.container.directory import ContainerDirectory
 from orchestra.container.rootfs import mount_layer
 from orchestra.container.settings import load_settings
-from orchestra.linux import namespaces, unix_socket
+from orchestra.linux import cgroup, namespaces, unix_socket
 from orchestra.linux.directory_lock import locked
 from orchestra.linux.mounts import mount, mount_tree
 from orchestra.linux.syscall import SystemCallError
@@ -81,27 +81,21 @@ def _bare(path: str) -> int:
 def _mount_stopped(directory: str, *, bare: bool) -> int:
     files = ContainerDirectory(directory)
     config, settings = read_configuration(files.load_config()), load_settings(files)
+    group = cgroup.at(config.linux.cgroups_path)
 
     def mount_it() -> int:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
         root = f"{directory}/rootfs"
         for layer in settings.rootfs:
-            mount_layer(layer, root)
+            mount_layer(layer, root, config.linux)
         if bare:
             return _bare(root)
         top = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for entry in config.mounts:
             if entry.type in VIRTUAL:
                 continue
-            sources: list[mounts.Source | mounts.Link] = []
-            options = mount.parse_options(entry.options)
-            if entry.type == "bind" or options.flags & mount.MS_BIND:
-                source: str | int = os.path.join(directory, entry.source or "")
-                if entry.subpath is not None:
-                    source = mounts.open_below(str(source), entry.subpath, about=entry.destination)
-                sources = [mounts.Source(mounts.clone(source, options, about=root), entry.destination, options)]
-            mounts.place(top, entry, sources, config.linux)
+            mounts.place(top, entry, mounts.open_sources(entry, config.linux, directory, group), config.linux)
         # It outlives this process and its namespace, until its descriptor is closed.
         tree = mount_tree.clone(root, recursive=True, about="the root")
         if config.root.readonly:

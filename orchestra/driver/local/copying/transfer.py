@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.copying.archive import Output, read_archive, write_archive
+from orchestra.driver.local.copying.owners import owners_of
 from orchestra.driver.local.copying.place import Host, Inside, find_destination, find_directory, find_origin
 from orchestra.driver.local.copying.reading import Reader
 from orchestra.driver.local.copying.root import opened_root
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Mapping
 
+    from orchestra.driver.local.copying.owners import Owners
     from orchestra.driver.local.copying.place import Destination, Origin
 
 
@@ -43,7 +45,7 @@ def copy_in(
     Everything is checked before anything is written, as far as possible. Raises UserError or FatalError.
     """
     with contextlib.ExitStack() as stack:
-        worlds = [Inside(stack.enter_context(opened_root(directory)), name) for name, directory in containers.items()]
+        worlds = [_inside(name, directory, stack) for name, directory in containers.items()]
         ownership = Ownership(kept=rules.archive, trusted=isinstance(source, str))
         if not isinstance(source, str):
             found = [find_directory(world, path) for world in worlds]
@@ -59,30 +61,37 @@ def copy_out(
 ) -> None:
     """A path of a container to a path of the host, or as an archive. Raises UserError."""
     with contextlib.ExitStack() as stack:
-        world = Inside(stack.enter_context(opened_root(directory)), container)
+        world = _inside(container, directory, stack)
         origin = _opened_origin(find_origin(world, path, follow=rules.follow_link), stack)
         if not isinstance(target, str):
             top = "." if origin.only_content else origin.name
-            write_archive(Reader(origin.fd).walk(), target, top)
+            write_archive(Reader(origin.fd, owners=world.owners).walk(), target, top)
             return
         found = find_destination(Host(rules.directory), target, origin)
         ownership = Ownership(kept=rules.archive, trusted=False, uid=os.geteuid(), gid=os.getegid())
-        _write(origin, [found], [_opened(found, ownership, warn, stack)])
+        _write(origin, [found], [_opened(found, ownership, warn, stack)], world.owners)
 
 
 def export_root(directory: str, output: Output) -> None:
     """The container's own file system as an archive. What is mounted in it is left out."""
     with opened_root(directory, bare=True) as root:
-        write_archive(Reader(root).walk(), output, "")
+        write_archive(Reader(root, owners=owners_of(directory)).walk(), output, "")
 
 
-def _write(origin: Origin, destinations: list[Destination], writers: list[Writer]) -> None:
+def _inside(name: str, directory: str, stack: contextlib.ExitStack) -> Inside:
+    return Inside(stack.enter_context(opened_root(directory)), name, owners_of(directory))
+
+
+def _write(
+    origin: Origin, destinations: list[Destination], writers: list[Writer], owners: Owners | None = None
+) -> None:
+    """owners: of the container that the origin is in."""
     there = [writer for writer, found in zip(writers, destinations, strict=True) if found.exists]
     if there:
         for entry, _ in Reader(origin.fd, with_content=False).walk():
             for writer in there:
                 writer.check(entry)
-    write(Reader(origin.fd).walk(), writers)
+    write(Reader(origin.fd, owners=owners).walk(), writers)
 
 
 def _opened(

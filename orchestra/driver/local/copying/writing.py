@@ -88,8 +88,10 @@ class Writer:
     def begin(self, entry: tarfile.TarInfo) -> int | None:
         """Make the entry. Of a file with content: an empty one for it, which ``end`` completes."""
         path = self._path(entry.name)
+        owners = self._world.owners
         try:
-            return self._begin(self._adapted(entry), path)
+            with contextlib.nullcontext() if owners is None else owners.as_root():
+                return self._begin(self._adapted(entry), path)
         except OrchestraError:
             raise
         except OSError as error:
@@ -263,7 +265,7 @@ class Writer:
         """With its new owner, and without what must not be copied to another owner."""
         rule = self._ownership
         if rule.kept:
-            return entry
+            return self._placed(copy(entry)) if self._world.owners is not None else entry
         adapted = copy(entry)
         adapted.uid, adapted.gid = rule.uid, rule.gid
         keeps = rule.trusted and (entry.uid, entry.gid) == (rule.uid, rule.gid)
@@ -274,7 +276,13 @@ class Writer:
             for key, value in entry.pax_headers.items()
             if not key.startswith(XATTR) or key.startswith(f"{XATTR}user.") or keeps
         }
-        return adapted
+        return self._placed(adapted)
+
+    def _placed(self, entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        """With the owner that this process gives it, if it has another one in the container."""
+        if self._world.owners is not None:
+            entry.uid, entry.gid = self._world.owners.outside(entry.uid, entry.gid)
+        return entry
 
     def _refuse_read_only(self, fd: int, path: str) -> None:
         if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
