@@ -18,14 +18,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test repeat simulate mutants chaos test-vm lint reference pictures screens recording docs man lock bench bench-images packages test-packages clean
 
-# Without root make would end in "Error 1", whatever the demo says.
-ifeq ($(shell id -u),0)
 demo: $(VENV)/runtime.stamp packages
 	$(BIN)/python examples/demo.py
-else
-demo:
-	@echo "The demo makes containers, which needs root: run 'sudo make demo'."
-endif
 
 # Many tests wait, for a timer or another process: twice as many workers as the smallest machine has cores.
 test: $(VENV)/dev.stamp test-packages $(VENV)/engines

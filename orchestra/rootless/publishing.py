@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from orchestra.linux import unix_socket
 from orchestra.rootless import socket_message
 from orchestra.rootless.places import relay_socket
@@ -22,7 +24,9 @@ def publish(home: Home, stack: str, ports: Sequence[Published]) -> None:
     message = {"op": "publish", "stack": stack, "targets": [targets for _, targets in ports]}
     with _connected(home) as connection:
         socket_message.send(connection, message, [bound for bound, _ in ports])
-        socket_message.receive(connection)
+        answer, _ = socket_message.receive(connection)
+    if "errno" in answer:
+        raise OSError(answer["errno"], os.strerror(answer["errno"]))
 
 
 def held(home: Home, stack: str) -> list[socket.socket]:

@@ -82,13 +82,19 @@ class Relays:
         except ConnectionResetError:
             return  # the supervisor was killed
         if message["op"] == "publish":
-            self._publish(message["stack"], message["targets"], sockets)
-            socket_message.send(connection, {})
+            failed = self._publish(message["stack"], message["targets"], sockets)
+            socket_message.send(connection, {} if failed is None else {"errno": failed.errno})
         else:
             socket_message.send(connection, {}, [relay.socket for relay in self._stacks.get(message["stack"], ())])
 
-    def _publish(self, stack: str, targets: Sequence[Sequence[Sequence[Any]]], sockets: list[socket.socket]) -> None:
-        """targets: address and port of every container that the socket of the same place leads to."""
+    def _publish(
+        self, stack: str, targets: Sequence[Sequence[Sequence[Any]]], sockets: list[socket.socket]
+    ) -> OSError | None:
+        """targets: address and port of every container that the socket of the same place leads to.
+
+        Returns why the last of those that cannot be listened at cannot.
+        """
+        failed: OSError | None = None
         before = {_key(relay.socket): relay for relay in self._stacks.get(stack, ())}
         now: list[Relay] = []
         for bound, leads_to in zip(sockets, targets, strict=True):
@@ -100,12 +106,17 @@ class Relays:
                 now.append(known)
             else:
                 kind = Streams if bound.type == socket.SOCK_STREAM else Datagrams
-                now.append(kind(self._loop, bound, addresses))
+                try:
+                    now.append(kind(self._loop, bound, addresses))
+                except OSError as error:
+                    failed = error
+                    bound.close()
         for relay in before.values():
             relay.close()
         self._stacks[stack] = now
         if not now:
             del self._stacks[stack]
+        return failed
 
 
 def _key(bound: socket.socket) -> tuple[int, Any]:

@@ -30,9 +30,10 @@ class Streams:
     def __init__(self, loop: Loop, bound: socket.socket, targets: Sequence[tuple[str, int]]) -> None:
         self.socket, self.targets = bound, targets
         self._loop, self._turn = loop, 0
-        bound.listen(BACKLOG)
-        # Inherited by what is accepted: else its ended connections would keep the port from being bound again.
+        # Else listen(2) fails while ended connections linger on the port. It is inherited by what is accepted, whose
+        # ended connections would keep the port from being bound again.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.listen(BACKLOG)
         bound.setblocking(False)
         loop.watch(bound.fileno(), READ, self._accept)
 

@@ -8,8 +8,10 @@ import threading
 
 import pytest
 
+from orchestra.driver.local.net import ports
 from orchestra.home import Home
 from orchestra.linux import unix_socket
+from orchestra.model.desired import Port
 from orchestra.rootless import datagrams, publishing, relays, socket_message
 from orchestra.rootless.places import relay_socket
 from tests.ports import free_port
@@ -168,3 +170,41 @@ def test_a_message_that_is_cut_off_is_no_message(home):
     with unix_socket.connect(relay_socket(home.rootless)) as connection:
         connection.sendall(b"\5\0\0\0\1\0\0\0{}")
     assert publishing.held(home, "s") == []
+
+
+def linger(address):
+    """Have an ended connection linger on the port: of the side that ended it first (tcp(7), TIME_WAIT)."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+        with socket.create_connection(address) as client:
+            listener.accept()[0].close()
+            assert client.recv(1) == b""
+
+
+def test_a_port_with_ended_connections_is_published_again(home):
+    answering = [serve(lambda connection: connection.sendall(b"here"))[0] for _ in range(2)]
+    with bound() as probe:
+        host, number = probe.getsockname()
+    for target in answering:
+        linger((host, number))
+        with ports.bind(Port(80, number, host)) as port:
+            publishing.publish(home, "s", [(port, [target])])
+            with socket.create_connection((host, number), timeout=WAIT) as client:
+                assert read_all(client) == b"here"
+        publishing.publish(home, "s", [])
+
+
+def test_a_port_that_cannot_be_listened_at_is_told_and_the_others_are_published(home):
+    target, _ = serve(lambda connection: connection.sendall(b"here"))
+    with bound() as taken, bound() as free:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(taken.getsockname())
+            other.listen()
+            with pytest.raises(OSError, match="in use"):
+                publishing.publish(home, "s", [(taken, [target]), (free, [target])])
+        with socket.create_connection(free.getsockname(), timeout=WAIT) as client:
+            assert read_all(client) == b"here"

@@ -215,6 +215,12 @@ def test_the_hosts_own_tree_as_an_image(make_plain):
     plain.orchestra("down")
 
 
+def test_the_demo_runs_without_root(make_plain):
+    done = make_plain().run(sys.executable, str(SOURCES / "examples/demo.py"))
+    assert done.returncode == 0, f"{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert "ok: no process, mount, interface or cgroup is left\n" in done.stdout
+
+
 def test_what_is_missing_is_told_once_and_the_rest_works(make_plain):
     plain, port = make_plain(ids=False, programs=("nft", "env", "sh")), free_port()
     plain.write(STACK.format(port=port))
