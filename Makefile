@@ -103,7 +103,7 @@ PACKAGES := nft=nftables ip=iproute2
 TEST_PACKAGES := $(PACKAGES) busybox=busybox-static ps=procps zstd=zstd strace=strace docker-registry=docker-registry skopeo=skopeo \
   openssl=openssl mmdebstrap=mmdebstrap crun=crun runc=runc newuidmap=uidmap pasta=passt slirp4netns=slirp4netns podman=podman \
   buildah=buildah man=man-db mandoc=mandoc zsh=zsh fish=fish \
-  chromium=chromium chromedriver=chromium-driver tmux=tmux
+  sshd=openssh-server chromium=chromium chromedriver=chromium-driver tmux=tmux
 packages: WANTED := $(PACKAGES)
 test-packages: WANTED := $(TEST_PACKAGES)
 packages test-packages:

@@ -7,6 +7,7 @@
     │       │   └── ComposeFileNotFound                                                    exit code 14
     │       └── DockerfileError   a Dockerfile or .dockerignore                            exit code 17
     ├── EnvironmentLack       the machine lacks a permission, a program or a kernel feature
+    │   └── Unreachable       the other machine, or the Orchestra there                exit code 18
     └── DriverError           a driver could not do what it was asked
         ├── TemporaryError    worth trying again
         │   └── StillInUse    cannot be removed as long as others use it
@@ -96,6 +97,12 @@ class DockerfileError(FileError):
 
 class EnvironmentLack(OrchestraError):
     """The machine lacks a permission, a program or a kernel feature that is needed."""
+
+
+class Unreachable(EnvironmentLack):
+    """Another machine that a command is for cannot be reached, or no fitting Orchestra answers there."""
+
+    exit_code = 18
 
 
 class DriverError(OrchestraError):

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
     from tests.run import Run
 
-EMPTY = {"/run/orchestra": 0o700, "/var/lib/orchestra": 0o700, "/run/orchestra-runtime": 0o700, "/run/netns": 0o755}
+EMPTY = {
+    "/run/orchestra": 0o700,
+    "/var/lib/orchestra": 0o700,
+    "/run/orchestra-runtime": 0o700,
+    "/run/netns": 0o755,
+    "/run/sshd": 0o755,
+}
 """Directories of real use: their modes."""
 OUTSIDE = "ORCHESTRA_TEST_OUTSIDE"
 """Variable with a file of the machine's own network namespace, for what has to be downloaded."""

@@ -12,7 +12,7 @@ from orchestra.cli.exit_codes import (
 )
 from orchestra.cli.plan import CHANGES
 from orchestra.cli.usage import USAGE
-from orchestra.errors import ComposeError, ComposeFileNotFound, DockerfileError, OrchestraError
+from orchestra.errors import ComposeError, ComposeFileNotFound, DockerfileError, OrchestraError, Unreachable
 from orchestra.stacks.exec import NOT_EXECUTABLE, NOT_FOUND
 from tools.reference import marks
 
@@ -27,6 +27,8 @@ MEANINGS: dict[int, str] = {
     ComposeFileNotFound.exit_code: "no Compose file was found, or one given with `-f` does not exist",
     ComposeError.exit_code: "the Compose file is wrong; every problem is shown at its place: see [errors](errors.md)",
     DockerfileError.exit_code: "the Dockerfile or `.dockerignore` is wrong; every problem is shown at its place",
+    Unreachable.exit_code: "`--host`: the other machine cannot be reached, no fitting Orchestra answers there, or the "
+    "connection was lost",
     USAGE: "the command line is not valid",
     NOT_EXECUTABLE: "`exec`: the program exists but cannot be executed",
     NOT_FOUND: "`exec`: the container has no such program",
