@@ -92,7 +92,13 @@ class Assembler:
         """One document interpolated, canonical and with absolute paths."""
         document = interpolate(raw, environment.lookup, self.problems) if self.passes.interpolate else raw
         document = canonicalise(document, self.problems, may_hold_variables=not self.passes.interpolate)
-        return resolve_paths(document, directory, environment.lookup, only_files=not self.passes.paths)
+        return resolve_paths(
+            document,
+            directory,
+            environment.lookup,
+            only_files=not self.passes.paths,
+            note=self.reader.relative.add,
+        )
 
     def _document(self, raw: Map, path: str, directory: str, environment: Environment, trail: tuple[str, ...]) -> Map:
         look_for_traps(raw, self.problems)

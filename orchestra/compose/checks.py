@@ -14,6 +14,7 @@ from orchestra.compose.implied import all_dependencies
 from orchestra.compose.limits import check_limits
 from orchestra.compose.log_drivers import check_logging
 from orchestra.compose.normalise import replicas
+from orchestra.compose.other_machine import check_other_machine
 from orchestra.compose.references import check_dependencies, check_references, dependency_path
 from orchestra.compose.resources import check_name, check_resources
 from orchestra.compose.tmpfs import parse_tmpfs_options
@@ -55,6 +56,7 @@ def check(context: Context, declared: Stack, scale: Mapping[str, int]) -> None:
         _check_single_values(service, path, context)
         _check_mounts(service, path, context)
         _check_hooks(service, path, context)
+        check_other_machine(service, path, context)
         check_references(service, path, context, declared)
         check_dependencies(service, path, context, declared.services)
         _check_agreement(service, path, context)

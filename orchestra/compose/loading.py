@@ -75,7 +75,7 @@ class Assembled(Record):
 
 def assemble(request: LoadRequest, passes: Passes = ALL_PASSES) -> Assembled:
     """The first half of a load. Mistakes in the document are left in ``problems``, except those of reading."""
-    reader, problems = Reader(request.environment, request.fetch, request.note), Problems()
+    reader, problems = Reader(request.environment, request.fetch, request.note, request.given), Problems()
     project = discover(request, reader, problems)
     assembler = Assembler(reader, problems, passes)
     documents = tuple(document for path in project.files for document in assembler.parse(path) or ())

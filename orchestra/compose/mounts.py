@@ -171,6 +171,8 @@ def _file(
     uid, gid = (_number(entry, name, place, context) for name in ("uid", "gid"))
     mode = None if entry.mode is None else int(entry.mode)
     declaration = f"{declared[0][:-1]} {declared[1]}"
+    if definition.file and context.reader.is_for_another_machine:
+        return FileMount(target, "", _given(definition.file, declared, context), uid, gid, mode, declaration)
     if definition.file and uid is gid is mode is None:
         return BindMount(target, definition.file, read_only=True, declared=declaration)
     content = definition.content
@@ -182,6 +184,17 @@ def _file(
             hint = f"set {definition.environment} in the environment or in .env"
             context.problems.warn("unset-variable", message, context.span(at), at, hint)
     return FileMount(target, definition.file or "", content, uid, gid, mode, declaration)
+
+
+def _given(path: str, declared: tuple[str, str], context: Context) -> str | None:
+    """The content of a file of the machine that the request comes from."""
+    content = context.reader.read(os.path.normpath(path))
+    if content is not None:
+        return content.decode(errors="surrogateescape")
+    at = (*declared, "file")
+    message = f"{path} is not a file of at most 4 MiB, and so cannot be taken to another machine"
+    context.problems.error("not-on-the-host", message, context.span(at), at, "put it there, and mount it as a volume")
+    return None
 
 
 def _number(entry: FileReference, name: str, place: Path, context: Context) -> int | None:

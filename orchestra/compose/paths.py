@@ -126,14 +126,25 @@ TABLE: dict[str, Rule] = {
 _ALL, _FILES_ONLY = plant(TABLE), plant(FILES)
 
 
-def resolve_paths(document: Map, directory: str, lookup: Lookup, *, only_files: bool = False) -> Map:
+def resolve_paths(
+    document: Map,
+    directory: str,
+    lookup: Lookup,
+    *,
+    only_files: bool = False,
+    note: Callable[[str], object] = lambda _path: None,
+) -> Map:
     """The document with every host path absolute; relative ones start at ``directory``.
 
-    only_files: only paths of other files of the stack, which must always be found.
+    only_files: only paths of other files of the stack, which must always be found. note: is told each path that was
+    not written as an absolute one.
     """
 
     def resolve(text: str) -> str:
-        return resolve_path(text, directory, lookup)
+        path = resolve_path(text, directory, lookup)
+        if not os.path.isabs(text):
+            note(path)
+        return path
 
     result = _resolve(document, _FILES_ONLY if only_files else _ALL, resolve)
     assert isinstance(result, Map)

@@ -35,15 +35,25 @@ class Reader:
         environment: Mapping[str, str],
         fetch: Callable[[str], str] | None = None,
         note: Callable[[str], object] | None = None,
+        given: Mapping[str, bytes | None] | None = None,
     ) -> None:
-        """note: is told each path."""
+        """note: is told each path. given: contents instead of those of this machine, as in the request.
+
+        ``relative`` has the paths that are made absolute, and so are meant on the machine that the request comes from.
+        """
         self._environment = environment
         self._note = note or (lambda _path: None)
         self._fetch = fetch
         self._fetched: dict[str, str] = {}
-        self._contents: dict[str, bytes | None] = {}
+        self._given = given or {}
+        self._contents: dict[str, bytes | None] = dict(self._given)
+        self.relative: set[str] = set()
         self._variables: dict[str, str | None] = {}
-        self._is_repeatable = True
+        self._is_repeatable = not given
+
+    @property
+    def is_for_another_machine(self) -> bool:
+        return bool(self._given)
 
     def local(self, path: str) -> str:
         """The local file that stands for ``path``: itself, or what was fetched. Raises ComposeError when that fails."""
@@ -78,11 +88,13 @@ class Reader:
         """Why ``read`` found nothing at ``path``."""
         if is_remote(path):
             return f"{path} is on another machine: only local files can be read"
-        return f"{path} is a directory" if os.path.isdir(path) else f"{path} does not exist"
+        return f"{path} is a directory" if path not in self._given and os.path.isdir(path) else f"{path} does not exist"
 
     def digest(self, path: str) -> str:
         """A fingerprint of a file that the loader itself does not read: of its content, unless that is large."""
         self._note(path)
+        if path in self._given:
+            return hashlib.sha256(self.read(path) or b"").hexdigest()
         try:
             state = os.stat(path)
         except OSError:

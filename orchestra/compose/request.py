@@ -35,7 +35,8 @@ class LoadRequest(Record):
     compatibility: names of containers have ``_`` between their parts. fetch: makes a local file of one that is
     elsewhere, such as ``oci://...``, and returns its path; without it such files are refused. automatic_ports: fixed
     host ports give way to others that use them. note: is told each path that is read or looked for, also if the load
-    fails.
+    fails. given: contents instead of those of this machine, by path, None for no such file: of the machine that the
+    request comes from, if that is another one.
     """
 
     environment: Mapping[str, str]
@@ -55,9 +56,10 @@ class LoadRequest(Record):
     fetch: Callable[[str], str] | None = None
     automatic_ports: bool = False
     note: Callable[[str], object] | None = None
+    given: Mapping[str, bytes | None] = {}
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, without ``unsupported`` and functions: the key for ``orchestra.compose.remembered``."""
+        """As plain data, without ``unsupported``, ``given`` and functions: the key of ``compose.remembered``."""
         return {
             "environment": dict(self.environment),
             "working_directory": self.working_directory,

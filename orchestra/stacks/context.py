@@ -8,7 +8,8 @@ from orchestra.driver import DRIVERS
 from orchestra.errors import EnvironmentLack, UserError
 from orchestra.home import OWNER, find_home, is_rootless
 from orchestra.model.revision import Author
-from orchestra.record import Record
+from orchestra.record import Record, replace
+from orchestra.ssh.caller import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 class Context(Record):
     """driver: its name in ``orchestra.driver.DRIVERS``. environment, working_directory: None for those of this process.
 
+    files: contents of files of another machine, where the command was given, by path; variables: its environment, None
+    for that of this process.
     may_fetch: allow fetching Compose files from elsewhere, which needs a network and takes a while. command: what the
     user typed, for the history: its name and arguments. parallel: how many actions, transfers and builds may be under
     way at once; -1 for no limit, None for the limit of each kind.
@@ -37,6 +40,13 @@ class Context(Record):
     may_fetch: bool = True
     command: str = ""
     parallel: int | None = None
+    files: Mapping[str, bytes | None] = {}
+    variables: Mapping[str, str] | None = None
+
+    @property
+    def given_variables(self) -> Mapping[str, str]:
+        """What files and options may use."""
+        return self.environment if self.variables is None else self.variables
 
     def client(self, stack: str) -> Client:
         from orchestra.control.client import Client
@@ -108,4 +118,8 @@ def make_context(driver: str, project: Project, command: str = "", parallel: int
         from orchestra.rootless.entry import enter_if_there
 
         enter_if_there(home)
-    return Context(home, driver, project, environment, command=command, parallel=parallel)
+    context = Context(home, driver, project, environment, command=command, parallel=parallel)
+    asking = caller()
+    if asking is None:
+        return context
+    return replace(context, working_directory=asking.directory, files=asking.files, variables=asking.variables)

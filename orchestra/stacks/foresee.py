@@ -28,6 +28,8 @@ def foresee_name(context: Context) -> str | None:
         return asked if _PLAIN.fullmatch(asked) else None
     if project.env_files or any(name in environment for name in ("COMPOSE_FILE", "COMPOSE_ENV_FILES")):
         return None
+    if context.files:
+        return None  # of another machine
     here = context.working_directory or os.getcwd()
     paths = project.files or [name for name in FILES if os.path.exists(os.path.join(here, name))]
     if len(paths) != 1:

@@ -152,10 +152,19 @@ def read_environment_file(path: str, context: Context) -> dict[str, str]:
     from orchestra.compose.dotenv import DotenvError, parse_dotenv
 
     try:
-        with open(os.path.join(context.working_directory or os.getcwd(), path), encoding="utf-8") as file:
-            return parse_dotenv(file.read(), context.environment.get)
+        text = _content(os.path.join(context.working_directory or os.getcwd(), path), context)
+        return parse_dotenv(text, context.given_variables.get)
     except DotenvError as error:
         raise UserError(f"{path}:{error.line}:{error.column}: {error.message}", hint=error.hint) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
         raise UserError(f"--env-from-file {path}: {reason}") from None
+
+
+def _content(path: str, context: Context) -> str:
+    """Raises OSError and UnicodeDecodeError."""
+    given = context.files.get(path)
+    if given is not None:
+        return given.decode()
+    with open(path, encoding="utf-8") as file:
+        return file.read()

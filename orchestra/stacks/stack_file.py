@@ -73,8 +73,9 @@ class StackFile:
         self._fetch = partial(_fetch, context)
         self._sources = context.home.sources
         self._driver = context.driver
+        self._given = context.files
         self._all = LoadRequest(
-            environment=context.environment,
+            environment=context.given_variables,
             working_directory=context.working_directory or os.getcwd(),
             files=tuple(project.files),
             project_directory=project.directory,
@@ -87,7 +88,13 @@ class StackFile:
         )
 
     def load_request(self, chosen: Chosen) -> LoadRequest:
-        return replace(self._request(chosen), unsupported=unsupported(self._driver), fetch=self._fetch, note=self._note)
+        return replace(
+            self._request(chosen),
+            unsupported=unsupported(self._driver),
+            fetch=self._fetch,
+            note=self._note,
+            given=self._given,
+        )
 
     def identify(self) -> Identity:
         """Raises what a load raises."""
@@ -95,7 +102,7 @@ class StackFile:
         return identity or _identity(self.load(Chosen()))
 
     def recall_identity(self) -> Identity | None:
-        payload = recall(self._loads, self._key(Chosen(), text="identity"))
+        payload = self._recall(self._key(Chosen(), text="identity"))
         return None if payload is None else _identity_of(json.loads(payload))
 
     def prepare(self, chosen: Chosen) -> Prepared:
@@ -103,7 +110,7 @@ class StackFile:
         return self.recall_prepared(chosen) or self._prepare(chosen)
 
     def recall_prepared(self, chosen: Chosen) -> Prepared | None:
-        payload = recall(self._loads, self._key(chosen), self._note)
+        payload = self._recall(self._key(chosen), self._note)
         return None if payload is None else _unpack(payload)
 
     def forget(self, chosen: Chosen) -> None:
@@ -116,7 +123,7 @@ class StackFile:
         """A text rendered from a load, cached under ``what``."""
         chosen = Chosen(tuple(services))
         key = self._key(chosen, text=what)
-        payload = recall(self._loads, key)
+        payload = self._recall(key)
         if payload is not None:
             return payload.decode()
         loaded = self.load(chosen)
@@ -174,6 +181,10 @@ class StackFile:
         from orchestra.stacks.sources.reach import find_reach
 
         return replace(prepared, reach=find_reach(self.load_request(chosen), loaded, self._sources))
+
+    def _recall(self, key: Mapping[str, Any], note: Callable[[str], object] | None = None) -> bytes | None:
+        """Files of another machine are not the ones that an entry is about."""
+        return None if self._given else recall(self._loads, key, note)
 
     def _remember(self, key: Mapping[str, Any], loaded: Loaded, payload: bytes) -> None:
         # A user who may not write there still gets an answer, but more slowly.
