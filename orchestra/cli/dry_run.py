@@ -232,7 +232,7 @@ def _exec(invocation: Invocation) -> int:
     from orchestra.cli.warnings import warn_of_damage
     from orchestra.stacks.exec import find_target
 
-    options = read_options(invocation.values, invocation.context.environment, terminal=False)
+    options = read_options(invocation.values, invocation.context.given_variables, terminal=False)
     target = find_target(invocation.context, options, lambda seen: warn_of_damage(seen.damage))
     return _each("exec", [target.name], " ".join(options.command))
 

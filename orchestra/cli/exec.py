@@ -44,7 +44,7 @@ def run(invocation: Invocation) -> int:
 
         return run_elsewhere(invocation)
     terminal = wants_terminal(values)
-    options = read_options(values, context.environment, terminal=terminal)
+    options = read_options(values, context.given_variables, terminal=terminal)
     target = find_target(context, options, lambda seen: warn_of_damage(seen.damage))
     if values["detach"]:
         return _run_detached(target)

@@ -22,6 +22,13 @@ def execute(invocation: Invocation) -> int:
     assert command is not None, invocation.command
     try:
         settle(invocation, os.environ)
+        if invocation.shared["host"]:
+            from orchestra.cli.host_rules import HERE
+
+            if invocation.command not in HERE:
+                from orchestra.cli.on_host import run_on_host
+
+                return run_on_host(invocation)
         if invocation.shared["dry_run"] or invocation.values["dry_run"]:
             from orchestra.cli.dry_run import run_dry
 

@@ -55,7 +55,7 @@ def read_options(values: dict[str, Any], context: Context) -> RunOptions:
     environment: dict[str, str] = {}
     for path in values["env_files"]:
         environment |= read_environment_file(path, context)
-    environment |= read_variables("--env", values["env"], context.environment)
+    environment |= read_variables("--env", values["env"], context.given_variables)
     return RunOptions(
         service=values["service"],
         command=tuple(values["command"]),

@@ -6,6 +6,7 @@ import sys
 
 from orchestra.cli.execute import execute
 from orchestra.cli.parse import parse
+from orchestra.ssh import ANSWERING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ def start(argv: Sequence[str]) -> int:
         from orchestra.cli.complete.answer import answer
 
         return answer(argv[1:])
+    if list(argv) == [ANSWERING]:
+        from orchestra.cli.answering import answer_caller
+
+        return answer_caller(start)
     invocation = parse(argv)
     if invocation is None:
         from orchestra.cli.typed import run_typed

@@ -29,6 +29,7 @@ def settle(invocation: Invocation, process: Mapping[str, str]) -> None:
     """
     shared, values = invocation.shared, invocation.values
     environment = {**_dotenv(shared, process), **process}
+    shared["host"] = shared["host"] or process.get("ORCHESTRA_HOST")
     shared["project_directory"] = shared["project_directory"] or shared["workdir"]
     if shared["no_ansi"]:
         shared["ansi"] = "never"

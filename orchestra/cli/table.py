@@ -56,6 +56,7 @@ GLOBAL = (
         "Type of progress output (default: auto)",
         choices=PROGRESS,
     ),
+    Option("host", ("-H", "--host"), TEXT, "Run the command on another machine", metavar="ssh://[USER@]SERVER[:PORT]"),
     Option("driver", ("--driver",), TEXT, "Driver that runs the containers", "local", choices=("local", "fake")),
     Option("runtime", ("--runtime",), TEXT, "OCI runtime for services that do not set one", metavar="PROGRAM"),
     Option("parallel", ("--parallel",), NUMBER, "Operations to run at a time; -1 for no limit", metavar="NUM"),

@@ -264,7 +264,7 @@ class _Build:
             directories=read.directories,
             trees={},
             run=RunOptions(network, spec.shm_size, spec.extra_hosts, spec.ulimits, spec.privileged),
-            secrets=read_secrets(spec.secrets, environment),
+            secrets=read_secrets(spec.secrets, self._context.given_variables, self._context.files),
             agents=open_agents(spec.ssh, environment, stack),
             epoch=read_epoch(read.options.arguments.get(EPOCH)),
             entitlements=frozenset(spec.entitlements),

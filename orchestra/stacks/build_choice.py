@@ -43,7 +43,7 @@ def choose_builds(context: Context, options: BuildOptions) -> tuple[BuildSpec, .
     """What is to be built, in an order in which no build needs a later one. Raises the errors of a load."""
     every = builds_of(context, options.services)
     names = _chosen(context, options, every)
-    arguments = read_variables("--build-arg", options.arguments, context.environment)
+    arguments = read_variables("--build-arg", options.arguments, context.given_variables)
     builder = choose_builder(options.builder, context.environment)
     return tuple(
         replace(

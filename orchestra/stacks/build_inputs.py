@@ -8,6 +8,7 @@ import os
 from orchestra.errors import UserError
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record
+from orchestra.ssh.caller import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def opened_context(context: Context, text: str, stdin: io.BufferedReader | None)
         return
     if is_git(text):
         yield _checked_out(context, text)
+        return
+    asking = caller()
+    if asking is not None:
+        with asking.open(text) as archive, _unpacked(context, archive, text) as path:
+            yield ContextDirectory(path, text)
         return
     if os.path.isdir(text):
         yield ContextDirectory(os.path.abspath(text), "the context")
@@ -126,8 +132,14 @@ def _unpacked(context: Context, archive: io.BufferedReader, name: str) -> Iterat
         yield path
 
 
-def read_recipe(directory: str, dockerfile: str, inline: str | None, *, stdin: io.BufferedReader | None) -> Recipe:
-    """dockerfile: relative to the context; - for standard input. Raises UserError or DockerfileError."""
+def read_recipe(
+    directory: str, dockerfile: str, inline: str | None, *, stdin: io.BufferedReader | None, origin: str = ""
+) -> Recipe:
+    """dockerfile: relative to the context; - for standard input. origin: the context, if ``directory`` is a copy of it
+    from another machine, where a Dockerfile beside it is, too.
+
+    Raises UserError or DockerfileError.
+    """
     from orchestra.build.ignore import Ignore, parse_ignore
 
     if inline is not None:
@@ -137,26 +149,35 @@ def read_recipe(directory: str, dockerfile: str, inline: str | None, *, stdin: i
             raise UserError("the Dockerfile - is standard input, which this command does not read")
         text, name, path = stdin.read().decode(errors="replace"), "standard input", None
     else:
-        path = name = os.path.normpath(os.path.join(directory, dockerfile))
-        text = _read(path)
+        path = os.path.normpath(os.path.join(directory, dockerfile))
+        name = os.path.normpath(os.path.join(origin or directory, dockerfile))
+        asking = caller()
+        if origin and asking is not None and not path.startswith(f"{directory}/"):
+            with asking.open(name) as file:
+                text, path = file.read().decode("utf-8", "surrogateescape"), None
+        else:
+            text = _read(path, name)
     own = f"{path}.dockerignore" if path else ""
     for candidate in (own, os.path.join(directory, ".dockerignore")):
         if candidate and os.path.isfile(candidate):
-            return Recipe(text, name, parse_ignore(_read(candidate), candidate))
+            shown = os.path.join(origin, os.path.relpath(candidate, directory)) if origin else candidate
+            return Recipe(text, name, parse_ignore(_read(candidate, shown), shown))
     return Recipe(text, name, Ignore())
 
 
-def _read(path: str) -> str:
+def _read(path: str, name: str) -> str:
     try:
         with open(path, "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
     except OSError as error:
         hint = "write one, or name it with `dockerfile` or --file"
-        raise UserError(f"the Dockerfile {path} cannot be read: {error.strerror}", hint=hint) from error
+        raise UserError(f"the Dockerfile {name} cannot be read: {error.strerror}", hint=hint) from error
 
 
-def read_secrets(secrets: Iterable[BuildSecret], environment: Mapping[str, str]) -> dict[str, bytes]:
-    """Contents by identifier. Raises UserError."""
+def read_secrets(
+    secrets: Iterable[BuildSecret], environment: Mapping[str, str], files: Mapping[str, bytes | None]
+) -> dict[str, bytes]:
+    """Contents by identifier. files: contents instead of those of this machine, by path. Raises UserError."""
     found: dict[str, bytes] = {}
     for secret in secrets:
         if secret.content is not None:
@@ -166,6 +187,8 @@ def read_secrets(secrets: Iterable[BuildSecret], environment: Mapping[str, str])
             if value is None:
                 raise UserError(f"secret {secret.identifier}: the variable {secret.environment} is not set")
             found[secret.identifier] = value.encode(errors="surrogateescape")
+        elif secret.file is not None and (given := files.get(secret.file)) is not None:
+            found[secret.identifier] = given
         elif secret.file is not None:
             try:
                 with open(secret.file, "rb") as file:
@@ -235,7 +258,8 @@ def read_build(
     from orchestra.driver.local.build.given import Directory
 
     main = stack.enter_context(opened_context(context, spec.context, stdin))
-    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin)
+    origin = spec.context if caller() is not None and os.path.isabs(spec.context) else ""
+    recipe = read_recipe(main.path, spec.dockerfile or "Dockerfile", spec.dockerfile_inline, stdin=stdin, origin=origin)
     dockerfile = parse_dockerfile(recipe.text, recipe.name)
     directories = {"": Directory(main.path, main.name, recipe.ignore, main.source)}
     contexts = {

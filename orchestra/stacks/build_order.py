@@ -49,7 +49,8 @@ def read_orders(
         else:
             contexts[name] = stack.enter_context(opened_context(context, text, None)).path
     secrets = {}
-    for number, (identifier, content) in enumerate(read_secrets(spec.secrets, context.environment).items()):
+    given = read_secrets(spec.secrets, context.given_variables, context.files)
+    for number, (identifier, content) in enumerate(given.items()):
         secrets[identifier] = _write(f"{scratch}/secret-{number}", content)
     dockerfile = os.path.join(directory, spec.dockerfile or "Dockerfile")
     if spec.dockerfile_inline is not None:

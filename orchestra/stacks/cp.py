@@ -7,6 +7,7 @@ import os
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.record import Record
+from orchestra.ssh.caller import caller
 from orchestra.stacks.containers import Seen, ignore
 from orchestra.stacks.replicas import find_replicas
 
@@ -82,6 +83,12 @@ def copy(
     rules = Rules(options.archive, options.follow_link, context.working_directory or os.getcwd())
     directories = {name: transfer.home.container(name) for name in transfer.containers}
     if transfer.inward:
+        asking = caller()
+        if asking is not None and transfer.outside != STREAM:
+            from orchestra.stacks.taking import copy_from_caller
+
+            copy_from_caller(asking, directories, transfer.outside, transfer.within, rules, warn)
+            return transfer.copies
         source = stdin() if transfer.outside == STREAM else transfer.outside
         copy_in(directories, source, transfer.within, rules, warn)
     else:

@@ -33,6 +33,8 @@ LINES = [
     "metrics --listen 127.0.0.1:9323 --stack shop --stack=other --format openmetrics",
     "status --format json",
     "ps -a --at 10m web",
+    "--host ssh://me@server:2222 ps",
+    "-H ssh://server up -d",
     "timeline --since 1h --format svg",
     "up -d --follow web",
     "enable --now --user",

@@ -47,6 +47,9 @@ UNTESTED = {
     "$ pip install 'orchestra[web]'": "it downloads a package, and serves until it is stopped",
     "$ orchestra web --read-only": "it serves until it is stopped",
     "$ orchestra web --url https://stack.example.com": "likewise",
+    "$ orchestra --host ssh://root@server.example up -d": "it needs another machine, see tests/ssh",
+    "$ orchestra create": "likewise",
+    "$ ORCHESTRA_HOST= orchestra image save shop/web:1.4 > web.tar": "likewise",
     "$ ssh -L 7070:127.0.0.1:7070 server orchestra -p shop web": "it needs another machine",
     "$ sudo systemctl enable --now orchestra-api.socket": "it needs systemd as the first process",
 }

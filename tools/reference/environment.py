@@ -12,6 +12,7 @@ from tools.reference.variables import read_variables
 TABLES: dict[str, dict[str, str]] = {
     "orchestra": {
         "ORCHESTRA_HOME": "Directory for everything that Orchestra stores, as `data/` and `run/` in it.",
+        "ORCHESTRA_HOST": "The machine that runs commands, as `ssh://[USER@]SERVER[:PORT]`. `--host` takes precedence.",
         "ORCHESTRA_BUILD_CACHE_SIZE": "The most that builds remember, such as `5g`; `-1` for no limit. "
         "Without it: 20 GiB, or a tenth of the file system if that is less.",
         "ORCHESTRA_BUILDER": "The program that builds images, `buildah` or `docker`, instead of Orchestra itself.",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run(invocation: Invocation) -> int:
     values = invocation.values
-    [built] = build_shown(invocation, [_specify(values, os.environ)], quiet=values["quiet"])
+    [built] = build_shown(invocation, [_specify(values, invocation.context.given_variables)], quiet=values["quiet"])
     if values["id_file"]:
         with open(values["id_file"], "w", encoding="ascii") as file:
             file.write(built.id)

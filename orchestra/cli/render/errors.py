@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 from orchestra.errors import Diagnostic, FileError, OrchestraError, Span, describe
+from orchestra.ssh.caller import caller
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TextIO
 
     from orchestra.model.result import ReportedFailure
 
@@ -75,16 +78,28 @@ def _with_source(diagnostic: Diagnostic) -> Diagnostic:
     if span is None or diagnostic.source_line:
         return diagnostic
     try:
-        with open(span.path, encoding="utf-8") as file:
+        with _opened(span.path) as file:
             line = next((line.rstrip("\n") for number, line in enumerate(file, 1) if number == span.line), "")
     except (OSError, ValueError):
         return diagnostic  # the file was moved or changed: show only the place
     return diagnostic._replace(source_line=line)
 
 
+def _opened(path: str) -> TextIO:
+    """Raises OSError."""
+    asking = caller()
+    if asking is None:
+        return open(path, encoding="utf-8")
+    content = asking.files.get(path)
+    if content is None:
+        raise FileNotFoundError
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+
+
 def _shown_here(diagnostic: Diagnostic) -> Diagnostic:
-    """With its path relative to the working directory, if it is below that."""
-    span, here = diagnostic.span, os.getcwd().rstrip("/") + "/"
+    """With its path relative to the directory where the command was given, if it is below that."""
+    asking = caller()
+    span, here = diagnostic.span, (asking.directory if asking else os.getcwd()).rstrip("/") + "/"
     if span is None or not span.path.startswith(here):
         return diagnostic
     return diagnostic._replace(span=span._replace(path=span.path[len(here) :]))

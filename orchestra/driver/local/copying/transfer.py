@@ -63,13 +63,24 @@ def copy_out(
     with contextlib.ExitStack() as stack:
         world = _inside(container, directory, stack)
         origin = _opened_origin(find_origin(world, path, follow=rules.follow_link), stack)
-        if not isinstance(target, str):
-            top = "." if origin.only_content else origin.name
-            write_archive(Reader(origin.fd, owners=world.owners).walk(), target, top)
-            return
-        found = find_destination(Host(rules.directory), target, origin)
-        ownership = Ownership(kept=rules.archive, trusted=False, uid=os.geteuid(), gid=os.getegid())
-        _write(origin, [found], [_opened(found, ownership, warn, stack)], world.owners)
+        if isinstance(target, str):
+            _copy_to_host(origin, target, rules, warn, stack, world.owners)
+        else:
+            write_archive(Reader(origin.fd, owners=world.owners).walk(), target, _top(origin))
+
+
+def copy_on_host(source: str, target: str, rules: Rules, warn: Callable[[str], None], *, origin: str) -> None:
+    """A path below ``origin``, to which something was copied out of a container, to its place. Raises UserError."""
+    with contextlib.ExitStack() as stack:
+        found = _opened_origin(find_origin(Host(origin), source, follow=False), stack)
+        _copy_to_host(found, target, rules, warn, stack)
+
+
+def pack(path: str, rules: Rules, output: Output) -> None:
+    """A path of the host as an archive. Raises UserError."""
+    with contextlib.ExitStack() as stack:
+        origin = _opened_origin(find_origin(Host(rules.directory), path, follow=rules.follow_link), stack)
+        write_archive(Reader(origin.fd).walk(), output, _top(origin))
 
 
 def export_root(directory: str, output: Output) -> None:
@@ -80,6 +91,25 @@ def export_root(directory: str, output: Output) -> None:
 
 def _inside(name: str, directory: str, stack: contextlib.ExitStack) -> Inside:
     return Inside(stack.enter_context(opened_root(directory)), name, owners_of(directory))
+
+
+def _copy_to_host(
+    origin: Origin,
+    target: str,
+    rules: Rules,
+    warn: Callable[[str], None],
+    stack: contextlib.ExitStack,
+    owners: Owners | None = None,
+) -> None:
+    """owners: as of ``_write``."""
+    found = find_destination(Host(rules.directory), target, origin)
+    ownership = Ownership(kept=rules.archive, trusted=False, uid=os.geteuid(), gid=os.getegid())
+    _write(origin, [found], [_opened(found, ownership, warn, stack)], owners)
+
+
+def _top(origin: Origin) -> str:
+    """The name in an archive."""
+    return "." if origin.only_content else origin.name
 
 
 def _write(
