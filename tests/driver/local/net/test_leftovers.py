@@ -57,7 +57,7 @@ def test_a_container_that_is_just_being_made_is_no_leftover(world):
     directory = world.home.stack("s").container(web.container)
     os.unlink(f"{directory}/network.json")
     assert Leftover(Kind.NAMESPACE, web.container_id) in find_leftovers(world.home, lives)
-    container = created(world.spec("web"), Image("web", ""), time.time(), {})
+    container = created(world.spec("web"), Image("web", ""), time.time(), {}, {})
     store_record(directory, ContainerRecord(replace(container, id=web.container_id)))
     assert find_leftovers(world.home, lives) == []
 
