@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,15 +115,17 @@ def reaper_of(run: Run) -> int:
     ],
 )
 def test_nothing_is_left_of_a_run_that_is_cut_off(tmp_path, number, options):
-    with running(tmp_path, *options) as (run, process):
-        network = os.readlink(f"/proc/{process.pid}/ns/net")
-        assert len(list(run.processes())) > 3
-        assert len(run.groups()) > 0
-        process.send_signal(number)
-        process.wait(40)
-    eventually(run.is_over, seconds=40)
-    assert (run.is_cleared(), run.groups(), list(run.processes())) == (True, [], [])
-    assert network not in namespaces()
+    with ExitStack() as kept:
+        with running(tmp_path, *options) as (run, process):
+            network = os.readlink(f"/proc/{process.pid}/ns/net")
+            kept.enter_context(open(f"/proc/{process.pid}/ns/net"))  # or its number would be given to the next one
+            assert len(list(run.processes())) > 3
+            assert len(run.groups()) > 0
+            process.send_signal(number)
+            process.wait(40)
+        eventually(run.is_over, seconds=40)
+        assert (run.is_cleared(), run.groups(), list(run.processes())) == (True, [], [])
+        assert network not in namespaces()
 
 
 def test_the_next_run_ends_what_is_left_of_one_whose_reaper_was_killed_too(tmp_path):
