@@ -25,6 +25,7 @@ from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.earlier import with_earlier
 from orchestra.record import replace
+from tests.engine.conftest import punctual
 from tests.plan.stacks import asked, going_down, service, stack, wished
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +137,7 @@ async def test_an_engine_that_was_cancelled_midway_is_carried_on_by_the_next():
     assert happened(world, "started") == [("started", "s-db-1"), ("started", "s-web-1")]
 
 
+@punctual
 async def test_a_crashed_container_is_restarted_with_growing_pauses():
     desired = stack(service("web", restart="always"), at=1.0)
     crash = Run(exits_after=0.01, exit_code=1)
@@ -272,6 +274,7 @@ async def test_events_tell_what_happens():
     assert any(isinstance(event, ConvergedEvent) for event in seen)
 
 
+@punctual
 async def test_progress_of_a_pull_is_reported_while_it_lasts():
     class Measured(FakeDriver):
         fetched = 0
