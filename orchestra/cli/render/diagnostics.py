@@ -39,8 +39,8 @@ def _render(diagnostic: Diagnostic, color: bool, directory: str) -> str:
     lines = [f"{head} [{diagnostic.code}]"]
     if span is not None and diagnostic.source_line:
         number = str(span.line)
-        text, caret = _window(_one_column_each(diagnostic.source_line), _caret(span, diagnostic.source_line))
-        lines.append(f"  {number} | {text}")
+        text, caret = _window(diagnostic.source_line, _caret(span, diagnostic.source_line))
+        lines.append(f"  {number} | {_one_column_each(text)}")
         lines.append(f"  {' ' * len(number)} | {_paint(caret, _RED, color)}")
     if diagnostic.hint:
         lines.append(f"  {_paint('hint:', _CYAN, color)} {visible(diagnostic.hint, lines=True)}")
