@@ -48,8 +48,8 @@ def cases() -> list[Any]:
     ]
 
 
-def answer(case: dict[str, Any], suffix: str, source: Path, where: Path) -> str | None:
-    """What ``config --format json`` prints, None when the files are refused."""
+def answer(case: dict[str, Any], suffix: str, source: Path, where: Path) -> tuple[str, str] | None:
+    """What ``config`` prints, as JSON and as YAML; None when the files are refused."""
     shutil.copytree(source, where, ignore=lambda _folder, names: [name for name in names if GOLDEN.fullmatch(name)])
     request = LoadRequest(
         environment={"PATH": "/usr/bin", "HOME": "/home/user", "PWD": str(where), **case.get("env", {})},
@@ -58,9 +58,10 @@ def answer(case: dict[str, Any], suffix: str, source: Path, where: Path) -> str 
         profiles=("*",) if suffix else (),
     )
     try:
-        return render_config(load(request).stack, "json")
+        stack = load(request).stack
     except OrchestraError:
         return None
+    return render_config(stack, "json"), render_config(stack, "yaml")
 
 
 def goldens(source: Path, suffix: str) -> list[Any]:
@@ -78,26 +79,16 @@ def goldens(source: Path, suffix: str) -> list[Any]:
 def test_the_answer_is_the_golden_one_and_loads_again(folder, case, suffix, tmp_path):
     source = corpora.ROOT / folder / case["name"]
     where = tmp_path / "stack" / case["name"]
-    text = answer(case, suffix, source, where)
-    got = None if text is None else json.loads(text.replace(f"{tmp_path}/", "/").replace(f'"{tmp_path}"', '"/"'))
+    printed = answer(case, suffix, source, where)
+    got = printed and json.loads(printed[0].replace(f"{tmp_path}/", "/").replace(f'"{tmp_path}"', '"/"'))
     wanted = goldens(source, suffix)
     same = any(
         got is want if got is None or want is None else not corpora.scorer().first_diff(want, got) for want in wanted
     )
     assert same is (case["name"] not in DIFFERENT), DIFFERENT.get(case["name"], "differs from every golden answer")
-    if text is not None:
-        for name, again in (("again.json", text), ("again.yaml", as_yaml(case, suffix, where))):
-            assert reload(where, name, again) == text, f"{name} is read as something else"
-
-
-def as_yaml(case: dict[str, Any], suffix: str, where: Path) -> str:
-    request = LoadRequest(
-        environment={"HOME": "/home/user", **case.get("env", {})},
-        working_directory=str(where),
-        files=tuple(case["files"]),
-        profiles=("*",) if suffix else (),
-    )
-    return render_config(load(request).stack, "yaml")
+    if printed is not None:
+        for name, text in zip(("again.json", "again.yaml"), printed, strict=True):
+            assert reload(where, name, text) == printed[0], f"{name} is read as something else"
 
 
 def reload(where: Path, name: str, text: str) -> str:
