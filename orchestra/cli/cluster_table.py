@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.cli.syntax import Command
+from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, NUMBER, TEXT, Option
 
 _DRIVERS = ("kubernetes", "swarm")
@@ -33,5 +33,12 @@ CLUSTER_COMMANDS = (
             Option("no_rollback", ("--no-rollback",), FLAG, "Keep what was changed when it fails"),
             Option("force_conflicts", ("--force-conflicts",), FLAG, "Take over fields that others manage"),
         ),
+    ),
+    Command(
+        "import",
+        "import_files",
+        "Print what another engine runs as a Compose file",
+        (Option("output", ("-o", "--output"), TEXT, "Write to a new file instead of standard output", metavar="FILE"),),
+        (Argument("files", "FILE...", "Manifests, quadlets, or what docker inspect prints", many=True, some=True),),
     ),
 )

@@ -31,6 +31,7 @@ CHANGE_NOTHING = frozenset(
             "timeline",
             "metrics",
             "help",
+            "import",
             "volume ls",
             "volume inspect",
             "network ls",

@@ -39,6 +39,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("--dry-run deploy -n shop", "Show what would change in the cluster"),
         Example("deploy --context test -n shop", "Deploy to a namespace, and wait until all is ready"),
     ),
+    "import": (
+        Example("import -o compose.yaml k8s/", "Convert the Kubernetes manifests of a directory"),
+        Example("import containers.json", "Convert what docker inspect has printed of containers"),
+    ),
     "create": (Example("create --scale web=2", "Create every container, two of them for web, and start none"),),
     "start": (Example("start --wait db", "Start db again after a stop, and wait until it is healthy"),),
     "stop": (Example("stop -t 30 db", "Stop db, and kill it if it still runs after 30 seconds"),),
