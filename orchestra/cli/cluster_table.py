@@ -31,6 +31,7 @@ CLUSTER_COMMANDS = (
             Option("no_wait", ("--no-wait",), FLAG, "Do not wait until everything is ready"),
             Option("wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait", 600, metavar="SECONDS"),
             Option("no_rollback", ("--no-rollback",), FLAG, "Keep what was changed when it fails"),
+            Option("with_registry_auth", ("--with-registry-auth",), FLAG, "Give the cluster your logins at registries"),
             Option("force_conflicts", ("--force-conflicts",), FLAG, "Take over fields that others manage"),
         ),
     ),

@@ -48,7 +48,14 @@ def _deploy(invocation: Invocation, *, dry_run: bool) -> None:
         roll_back=not values["no_rollback"],
     )
     where = read_where(invocation)
-    done = deploy(invocation.context, where, terms, lambda notes: warn_of_notes(invocation, notes), tell)
+    done = deploy(
+        invocation.context,
+        where,
+        terms,
+        lambda notes: warn_of_notes(invocation, notes),
+        tell,
+        with_logins=values["with_registry_auth"],
+    )
     show_effects(done, dry_run=dry_run)
 
 

@@ -24,6 +24,8 @@ KINDS = {
     "PersistentVolumeClaim": Kind("api/v1", "persistentvolumeclaims"),
     "NetworkPolicy": Kind("apis/networking.k8s.io/v1", "networkpolicies"),
     "Service": Kind("api/v1", "services"),
+    "Ingress": Kind("apis/networking.k8s.io/v1", "ingresses"),
+    "CronJob": Kind("apis/batch/v1", "cronjobs"),
     "Deployment": Kind("apis/apps/v1", "deployments"),
     "StatefulSet": Kind("apis/apps/v1", "statefulsets"),
     "DaemonSet": Kind("apis/apps/v1", "daemonsets"),

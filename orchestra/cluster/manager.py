@@ -72,8 +72,8 @@ class Manager:
             return False
         return True
 
-    def post(self, path: str, body: object, **query: object) -> Any:
-        return self._request("POST", path, query, body)
+    def post(self, path: str, body: object, headers: Mapping[str, str] | None = None, /, **query: object) -> Any:
+        return self._request("POST", path, query, body, headers)
 
     def delete(self, path: str) -> bool:
         """Whether it is gone; not while others use it."""
@@ -114,7 +114,14 @@ class Manager:
         except httpx2.TransportError as error:
             raise TemporaryError(f"{self.host} broke off: {error}") from error
 
-    def _request(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object],
+        body: object,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         if self._socket and not os.path.exists(self._socket):
             hint = "set DOCKER_HOST, or name a manager with --host"
             raise EnvironmentLack(f"there is no engine here: {self._socket} does not exist", hint=hint)
@@ -125,6 +132,7 @@ class Manager:
                     f"{self._base}/{VERSION}{path}",
                     params=_written(query),
                     json=body if body is not None else None,
+                    headers=headers,
                 )
             except httpx2.TransportError as error:
                 # What was made may have been made: only what changes nothing is asked twice.

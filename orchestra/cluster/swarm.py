@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orchestra.cluster.change import PAUSE, Change, Effect, Pass
 from orchestra.cluster.kinds import Key
 from orchestra.cluster.manager import Manager
+from orchestra.cluster.registries import header
 from orchestra.cluster.revisions import REVISION, number_after, pack, superfluous
 from orchestra.cluster.swarm_revisions import Needs, content_of, kept_of, number_of, still_used
 from orchestra.cluster.tasks import NAMESPACE, State, progress
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestra.cluster.kinds import Object
+    from orchestra.cluster.registries import Login
 
 DIGEST = "io.orchestra.digest"
 """A label of what a service and its tasks were made from: the same file changes nothing."""
@@ -31,10 +34,17 @@ class SwarmDeployment(Pass[Manager, State]):
 
     _revision = ""
 
-    def run(self, kinds: Mapping[str, Mapping[str, Object]], needs: Needs) -> tuple[Change, ...]:
-        """kinds: specifications of networks, secrets, configs and services, by their names. Raises FatalError after
-        what was changed is as it was before.
+    def run(
+        self,
+        kinds: Mapping[str, Mapping[str, Object]],
+        needs: Needs,
+        logins: Mapping[str, Login] = MappingProxyType({}),
+    ) -> tuple[Change, ...]:
+        """kinds: specifications of networks, secrets, configs and services, by their names. logins: by image.
+
+        Raises FatalError after what was changed is as it was before.
         """
+        self._logins = logins
         check_manager(self._cluster)
         before = of_stack(self._cluster, self._stack)
         self._needs, self._before, self._names = needs, before["services"], frozenset(kinds["services"])
@@ -124,11 +134,13 @@ class SwarmDeployment(Pass[Manager, State]):
         after = {"Spec": wanted}
         if not self._terms.dry:
             body = self._referred(wanted)
+            login = self._logins.get(wanted["TaskTemplate"]["ContainerSpec"]["Image"])
+            headers = {"X-Registry-Auth": header(login)} if login else {}
             if before is None:
-                self._cluster.post("/services/create", body)
+                self._cluster.post("/services/create", body, headers)
             else:
                 version = before["Version"]["Index"]
-                answer = self._cluster.post(f"/services/{before['ID']}/update", body, version=version)
+                answer = self._cluster.post(f"/services/{before['ID']}/update", body, headers, version=version)
                 for warning in (answer or {}).get("Warnings") or ():
                     self._tell(f"service/{name}", warning)
             self._tell(f"service/{name}", effect)

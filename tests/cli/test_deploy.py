@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -297,3 +298,21 @@ def test_what_exec_cannot_do_in_a_cluster(orchestra, server, words, text):
     add_pod(server)
     code, _out, err = orchestra("exec", "--driver", "kubernetes", *words)
     assert (code, text in err) == (1, True), err
+
+
+def test_logins_are_given_only_when_asked(orchestra, server, tmp_path, monkeypatch):
+    auth = base64.b64encode(b"user:secret").decode()
+    (tmp_path / "auth.json").write_text(json.dumps({"auths": {"registry.example": {"auth": auth}}}))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    path = "/api/v1/namespaces/shop/secrets/shop-registries"
+    orchestra("deploy")
+    assert path not in server.objects
+    assert "imagePullSecrets" not in web(server)["template"]["spec"]
+    code, _out, err = orchestra("deploy", "--with-registry-auth")
+    assert (code, "user" in err, "secret/shop-registries created" in err) == (0, False, True)
+    content = json.loads(base64.b64decode(server.objects[path]["data"][".dockerconfigjson"]))
+    assert content == {"auths": {"registry.example": {"auth": auth}}}
+    assert server.objects[path]["type"] == "kubernetes.io/dockerconfigjson"
+    assert web(server)["template"]["spec"]["imagePullSecrets"] == [{"name": "shop-registries"}]
+    orchestra("deploy")
+    assert path not in server.objects

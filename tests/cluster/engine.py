@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class Engine:
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Object]] = {kind: {} for kind in KINDS}
         self.seen: list[str] = []
+        self.logins: list[Object] = []
         self.faults: list[tuple[str, int, str]] = []
         self.states: Callable[[Object], list[str]] = running
         self.update: Callable[[Object], Object] = lambda _spec: {"State": "completed"}
@@ -97,6 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else {}
         words = f"{self.command} /{'/'.join(parts)}"
+        if "X-Registry-Auth" in self.headers:
+            engine.logins.append(json.loads(base64.urlsafe_b64decode(self.headers["X-Registry-Auth"])))
         engine.seen.append(words)
         fault = next((fault for fault in engine.faults if words.startswith(fault[0])), None)
         if fault:

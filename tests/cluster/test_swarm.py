@@ -9,6 +9,7 @@ import pytest
 from orchestra.cluster.change import Terms
 from orchestra.cluster.difference import difference
 from orchestra.cluster.manager import Manager
+from orchestra.cluster.registries import Login
 from orchestra.cluster.revisions import current, previous
 from orchestra.cluster.swarm import DIGEST, SwarmDeployment, of_stack, take_away
 from orchestra.cluster.swarm_revisions import kept_of, kinds_of, scaled
@@ -126,6 +127,14 @@ def test_a_second_deploy_changes_nothing(engine, shop, deploy):
     engine.seen.clear()
     assert effects(deploy(shop())) == {}
     assert [line for line in engine.seen if not line.startswith("GET")] == []
+
+
+def test_logins_are_given_with_the_services_that_need_them(engine, shop, deploy):
+    deploy((*shop(), {"web:1": Login("registry.example", "user", "pass word")}))
+    said = {"username": "user", "password": "pass word", "serveraddress": "registry.example"}
+    assert engine.logins == [said, said]  # of web and migrate
+    deploy((*shop("2"), {"web:2": Login("registry.example", identity="token")}))
+    assert engine.logins[2:] == [{"identitytoken": "token", "serveraddress": "registry.example"}] * 2
 
 
 def test_scaling_replaces_no_task(engine, shop, deploy):

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.translation.conftest import box, find, pod, told
+from tests.translation.schemas import validate
 
 WEB = "services: {web: {image: web, %s}}"
 
@@ -266,6 +267,34 @@ def test_what_the_file_says_of_kubernetes_has_the_last_word(convert):
     assert box(done)["tty"] is True
     assert find(done, "Service", "web-published")["spec"]["type"] == "NodePort"
     assert told(done) == {}
+
+
+def test_an_ingress_is_made_where_it_is_asked_for(convert):
+    done = convert(
+        WEB % "ports: ['80:8000'], x-kubernetes: {ingress: {host: shop.example, spec: {ingressClassName: nginx}}}"
+    )
+    ingress = find(done, "Ingress")
+    validate(ingress)
+    backend = {"service": {"name": "web-published", "port": {"number": 80}}}
+    assert ingress["spec"] == {
+        "rules": [
+            {"host": "shop.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+        ],
+        "ingressClassName": "nginx",
+    }
+    assert told(convert(WEB % "x-kubernetes: {ingress: {}}")) == {"services.web.x-kubernetes.ingress": "not-translated"}
+
+
+def test_a_job_that_runs_at_times(convert):
+    done = convert(
+        "services: {n: {image: a, restart: on-failure, depends_on: [b], x-kubernetes: {schedule: '0 3 * * *'}}, "
+        "b: {image: b}}"
+    )
+    job = find(done, "CronJob", "n")
+    validate(job)
+    assert (job["spec"]["schedule"], job["spec"]["concurrencyPolicy"]) == ("0 3 * * *", "Forbid")
+    assert job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
+    assert told(done) == {"services.n.depends_on": "not-translated"}
 
 
 def test_the_result_is_data(convert):

@@ -7,15 +7,17 @@ import contextlib
 from orchestra.errors import ComposeError, Diagnostic
 from orchestra.model.project import Chosen
 from orchestra.record import Record
+from orchestra.stacks.cluster.logins import find_logins
 from orchestra.stacks.cluster.where import SWARM, Where, open_kubernetes, open_swarm
 from orchestra.stacks.stack_file import StackFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestra.cluster.api import Api
     from orchestra.cluster.change import Change, Terms
+    from orchestra.cluster.registries import Login
     from orchestra.stacks.context import Context
     from orchestra.translation.source import Source
 
@@ -34,19 +36,26 @@ def deploy(
     terms: Terms,
     warn: Callable[[Sequence[Diagnostic]], object],
     tell: Callable[[str, str], object],
+    *,
+    with_logins: bool = False,
 ) -> tuple[Effected, ...]:
     """Every object of the stack, and what happened to it. warn: hears what has no counterpart before anything is done.
 
-    tell: hears of an object what happens to it. Raises the errors of a load, ComposeError for images that the cluster
-    cannot get, EnvironmentLack without a cluster, and FatalError when it is not ready, after it was rolled back.
+    with_logins: give the cluster those of this machine for the registries of the images. tell: hears of an object what
+    happens to it.
+
+    Raises the errors of a load, ComposeError for images that the cluster cannot get, EnvironmentLack without a cluster,
+    and FatalError when it is not ready, after it was rolled back.
     """
     from orchestra.translation.source import read
 
     source = read(StackFile(context).load_request(Chosen()))
     if local := local_images(source):
         raise ComposeError(local)
+    images = {service.image for service in source.stack.services.values() if service.image}
+    logins = find_logins(images, context.environment) if with_logins else {}
     how = _to_swarm if where.driver == SWARM else _to_kubernetes
-    return effected(how(context, where, source, terms, warn, tell), terms)
+    return effected(how(context, where, source, terms, warn, tell, logins), terms)
 
 
 def effected(changes: Sequence[Change], terms: Terms) -> tuple[Effected, ...]:
@@ -63,15 +72,20 @@ def _to_kubernetes(
     terms: Terms,
     warn: Callable[[Sequence[Diagnostic]], object],
     tell: Callable[[str, str], object],
+    logins: Mapping[str, Login],
 ) -> tuple[Change, ...]:
     from orchestra.cluster.deploy import Deployment
+    from orchestra.cluster.registries import with_pull_secret
     from orchestra.translation.kubernetes.translate import translate
 
     translation = translate(source)
     warn((*source.warnings, *_apart_from_order(translation.losses)))
     stack = source.stack.name or ""
+    objects = translation.objects
+    if logins:
+        objects = with_pull_secret(objects, stack, [*dict.fromkeys(logins.values())])
     with open_kubernetes(context, where) as api, told_of_changes(api, stack, terms) as pause:
-        return Deployment(api, stack, terms, tell, pause=pause).run(translation.objects)
+        return Deployment(api, stack, terms, tell, pause=pause).run(objects)
 
 
 @contextlib.contextmanager
@@ -96,6 +110,7 @@ def _to_swarm(
     terms: Terms,
     warn: Callable[[Sequence[Diagnostic]], object],
     tell: Callable[[str, str], object],
+    logins: Mapping[str, Login],
 ) -> tuple[Change, ...]:
     from orchestra.cluster.swarm import SwarmDeployment
     from orchestra.model.desired import Condition
@@ -118,12 +133,12 @@ def _to_swarm(
     }
     kinds = {kind: getattr(made, kind) for kind in made._fields}
     with open_swarm(context, where) as manager:
-        return SwarmDeployment(manager, stack, terms, tell).run(kinds, needs)
+        return SwarmDeployment(manager, stack, terms, tell).run(kinds, needs, logins)
 
 
 def _apart_from_order(losses: Sequence[Diagnostic]) -> list[Diagnostic]:
     """``deploy`` keeps the order of starts, while a file that is applied by hand does not."""
-    return [loss for loss in losses if not loss.subject.endswith(".depends_on")]
+    return [loss for loss in losses if loss.code != "approximated" or not loss.subject.endswith(".depends_on")]
 
 
 def local_images(source: Source) -> tuple[Diagnostic, ...]:

@@ -45,7 +45,8 @@ def _put(found: dict[tuple[int, str], Object], target: int, protocol: str, host:
 
 def services(key: str, service: Given, cluster: Cluster, aliases: list[str]) -> list[Object]:
     """The headless one under the service's name and each of its aliases, and that of its published ports."""
-    patch = (service.extension("x-kubernetes") or {}).get("service", {})
+    asked = service.extension("x-kubernetes") or {}
+    patch, ingress = asked.get("service", {}), asked.get("ingress")
     selector = cluster.selector(key)
     headless = {"clusterIP": "None", "selector": selector, **full(ports=_inner_ports(service))}
     found = [
@@ -66,7 +67,21 @@ def services(key: str, service: Given, cluster: Cluster, aliases: list[str]) -> 
             "spec": {"type": "LoadBalancer", "selector": selector, "ports": ports},
         }
         found.append(patched(published, patch))
+        if ingress is not None:
+            found.append(_ingress(cluster.metadata(cluster.names[key], key), published, ingress))
+    elif ingress is not None:
+        path = (*service.path, "x-kubernetes", "ingress")
+        service.ledger.lose(path, "there is nothing to reach", "give the service a port under ports")
     return found
+
+
+def _ingress(metadata: Object, published: Object, asked: Mapping[str, Any]) -> Object:
+    """asked: ``host``, empty for any, beside what is merged into the object."""
+    name, port = published["metadata"]["name"], published["spec"]["ports"][0]["port"]
+    backend = {"service": {"name": name, "port": {"number": port}}}
+    rule = full(host=asked.get("host")) | {"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    made = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": {"rules": [rule]}}
+    return patched(made, {key: value for key, value in asked.items() if key != "host"})
 
 
 def _inner_ports(service: Given) -> list[Object]:

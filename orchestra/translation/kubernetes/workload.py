@@ -25,7 +25,10 @@ def workload(key: str, service: Given, cluster: Cluster, *, writes_alone: bool, 
     mode = (deploy.take("mode") if deploy else None) or "replicated"
     restart = _restart(service, deploy)
     pods = template(key, service, cluster)
-    patch = (service.extension("x-kubernetes") or {}).get("workload", {})
+    asked = service.extension("x-kubernetes") or {}
+    patch, schedule = asked.get("workload", {}), asked.get("schedule")
+    if schedule:
+        return patched(_cron_job(key, service, cluster, str(schedule), _job(service, deploy, restart, pods)), patch)
     if completes or mode in _JOBS or (restart.ends and not _serves(service)):
         kind, spec = "Job", _job(service, deploy, restart, pods)
     else:
@@ -38,6 +41,15 @@ def workload(key: str, service: Given, cluster: Cluster, *, writes_alone: bool, 
     metadata = cluster.metadata(cluster.names[key], key) | full(annotations=annotations)
     group = "batch/v1" if kind == "Job" else "apps/v1"
     return patched({"apiVersion": group, "kind": kind, "metadata": metadata, "spec": spec}, patch)
+
+
+def _cron_job(key: str, service: Given, cluster: Cluster, schedule: str, job: Object) -> Object:
+    """A job that is due while its predecessor still runs is left out."""
+    if service.peek("depends_on"):
+        service.ledger.lose((*service.path, "depends_on"), "a job that runs at times does not wait for others")
+    spec = {"schedule": schedule, "concurrencyPolicy": "Forbid", "jobTemplate": {"spec": job}}
+    metadata = cluster.metadata(cluster.names[key], key)
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec}
 
 
 class _Restart:
