@@ -40,7 +40,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("deploy --context test -n shop", "Deploy to a namespace, and wait until all is ready"),
     ),
     "import": (
-        Example("import -o compose.yaml k8s/", "Convert the Kubernetes manifests of a directory"),
+        Example("import -o shop.yaml k8s/", "Convert the Kubernetes manifests of a directory"),
         Example("import containers.json", "Convert what docker inspect has printed of containers"),
     ),
     "create": (Example("create --scale web=2", "Create every container, two of them for web, and start none"),),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from orchestra.cli.elsewhere import read_where
-from orchestra.cli.exec import read_options, run_on_pipes, run_on_terminal
-from orchestra.cli.program_options import wants_terminal
+from orchestra.cli.streams import run_on_pipes, run_on_terminal
 from orchestra.stacks.cluster.exec import find_place
 
 TYPE_CHECKING = False
@@ -14,14 +13,13 @@ if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
     from orchestra.cli.relay import Signals
     from orchestra.cluster.program import Program
+    from orchestra.stacks.exec import ExecOptions
 
 _HERE = 0
 """The user who may open the pipes again: the program is elsewhere, and cannot."""
 
 
-def run_elsewhere(invocation: Invocation) -> int:
-    terminal = wants_terminal(invocation.values)
-    options = read_options(invocation.values, invocation.context.environment, terminal=terminal)
+def run_elsewhere(invocation: Invocation, options: ExecOptions) -> int:
     with find_place(invocation.context, read_where(invocation), options) as place:
         if invocation.values["detach"]:
             place.start_detached()
@@ -30,4 +28,4 @@ def run_elsewhere(invocation: Invocation) -> int:
         def execute(stdio: Sequence[int], _signals: Signals) -> Program:
             return place.execute(stdio)
 
-        return run_on_terminal(execute) if terminal else run_on_pipes(execute, _HERE)
+        return run_on_terminal(execute) if options.terminal else run_on_pipes(execute, _HERE)

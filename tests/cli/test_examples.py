@@ -26,6 +26,7 @@ scenarios:
 """
 LINES = [example.line for examples in EXAMPLES.values() for example in examples]
 # Not run, with what each would need.
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: web, image: web}]}}"
 NOT_RUN = {
     "exec web sh": "a terminal",
     "run --rm web sh": "a terminal",
@@ -126,6 +127,9 @@ def test_examples_work(write_stack):
     (stack.folder / "db.scenario.yaml").write_text(SCENARIOS)
     with tarfile.open(stack.folder / "root.tar", "w") as archive:
         archive.add(stack.busybox_root, ".")
+    (stack.folder / "k8s").mkdir()
+    (stack.folder / "k8s" / "pod.yaml").write_text(POD)
+    (stack.folder / "containers.json").write_text('[{"Name": "/web", "Config": {"Image": "web"}}]')
     failed = {}
     for line in sorted(set(LINES) - set(NOT_RUN), key=rank):
         done = warm.run(shlex.split(line), cwd=stack.folder, env=stack.environment)
