@@ -76,7 +76,6 @@ def info(world: World, exchange: Exchange) -> None:
             "Images": len({item.id for item in library.items()}),
             "Driver": "overlay2",
             "DriverStatus": [],
-            "SystemStatus": None,
             "Plugins": {
                 "Volume": ["local"],
                 "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
@@ -92,6 +91,8 @@ def info(world: World, exchange: Exchange) -> None:
             "PidsLimit": True,
             "OomKillDisable": False,
             "IPv4Forwarding": True,
+            "BridgeNfIptables": False,
+            "BridgeNfIp6tables": False,
             "Debug": False,
             "NFd": len(os.listdir("/proc/self/fd")),
             "NGoroutines": 0,

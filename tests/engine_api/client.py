@@ -11,6 +11,8 @@ import struct
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from tests.engine_api.described import faults
+
 ANY = 0
 """Instead of a status: whatever it is."""
 
@@ -27,6 +29,13 @@ class Answer(NamedTuple):
     @property
     def documents(self) -> list:
         return [json.loads(line) for line in self.body.splitlines() if line.strip()]
+
+
+def _check(method: str, path: str, answer: Answer) -> None:
+    """Hold every answer against Docker's description."""
+    if method != "HEAD" and answer.headers.get("content-type") == "application/json" and answer.body.count(b"\n") <= 1:
+        wrong = faults(method, path, answer.status, answer.json)
+        assert not wrong, f"{method} {path}: {'; '.join(wrong)}"
 
 
 class _Connection(http.client.HTTPConnection):
@@ -60,6 +69,7 @@ class Engine:
             connection.request(method, target, data, {"Content-Type": "application/json", **(headers or {})})
             reply = connection.getresponse()
             answer = Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
+        _check(method, path, answer)
         if status == ANY:
             return answer
         if status is None:

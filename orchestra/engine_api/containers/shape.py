@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestra.driver.local.details import load_labels
 from orchestra.engine_api.containers.definition import BRIDGE
+from orchestra.engine_api.containers.host_config import DEFAULTS, as_asked, mount_mode
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Exited, Running
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from orchestra.engine_api.made import Made
     from orchestra.engine_api.world import Found, World
 
 OWN_LABELS = (
@@ -22,62 +22,6 @@ OWN_LABELS = (
     "com.docker.compose.service",
     "com.docker.compose.oneoff",
 )
-HOST_CONFIG: Mapping[str, Any] = {
-    "Binds": None,
-    "ContainerIDFile": "",
-    "LogConfig": {"Type": "json-file", "Config": {}},
-    "NetworkMode": "bridge",
-    "PortBindings": {},
-    "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
-    "AutoRemove": False,
-    "VolumeDriver": "",
-    "VolumesFrom": None,
-    "ConsoleSize": [0, 0],
-    "CapAdd": None,
-    "CapDrop": None,
-    "CgroupnsMode": "private",
-    "Dns": [],
-    "DnsOptions": [],
-    "DnsSearch": [],
-    "ExtraHosts": None,
-    "GroupAdd": None,
-    "IpcMode": "private",
-    "Cgroup": "",
-    "Links": None,
-    "OomScoreAdj": 0,
-    "PidMode": "",
-    "Privileged": False,
-    "PublishAllPorts": False,
-    "ReadonlyRootfs": False,
-    "SecurityOpt": None,
-    "UTSMode": "",
-    "UsernsMode": "",
-    "ShmSize": 67108864,
-    "Runtime": "runc",
-    "Isolation": "",
-    "CpuShares": 0,
-    "Memory": 0,
-    "NanoCpus": 0,
-    "CgroupParent": "",
-    "BlkioWeight": 0,
-    "CpuPeriod": 0,
-    "CpuQuota": 0,
-    "CpusetCpus": "",
-    "CpusetMems": "",
-    "Devices": [],
-    "DeviceCgroupRules": None,
-    "DeviceRequests": None,
-    "MemoryReservation": 0,
-    "MemorySwap": 0,
-    "MemorySwappiness": None,
-    "OomKillDisable": False,
-    "PidsLimit": None,
-    "Ulimits": [],
-    "Init": None,
-    "MaskedPaths": [],
-    "ReadonlyPaths": [],
-}
-"""What a ``HostConfig`` has besides what was asked for."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -99,7 +43,7 @@ def details(world: World, found: Found) -> dict[str, Any]:
     """Everything, for ``inspect``."""
     shown = world.inspect(found)
     config, made = shown["Config"], found.made
-    config["Labels"] = labels_of(found)
+    config |= {"Labels": labels_of(found), "OnBuild": None}
     config |= {key: config.get(key, False) for key in ("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce")}
     if made is not None:
         kept = (
@@ -117,16 +61,11 @@ def details(world: World, found: Found) -> dict[str, Any]:
         config["Env"] += [word for word in made.config.get("Env") or () if "=" not in word]
         if made.config.get("Hostname"):
             config["Hostname"] = made.config["Hostname"]
-        shown["HostConfig"] = {**HOST_CONFIG, **{k: v for k, v in made.host_config.items() if _is_asked(k, v)}}
+        shown["HostConfig"] = as_asked(made)
         for mount in shown["Mounts"]:
-            mount["Mode"] = _mode_of(made, mount)
-        if not (shown["HostConfig"]["LogConfig"] or {}).get("Type"):
-            shown["HostConfig"]["LogConfig"] = {**HOST_CONFIG["LogConfig"], **(shown["HostConfig"]["LogConfig"] or {})}
-            shown["HostConfig"]["LogConfig"]["Type"] = HOST_CONFIG["LogConfig"]["Type"]
-        if shown["HostConfig"]["NetworkMode"] in ("", "default"):
-            shown["HostConfig"]["NetworkMode"] = "bridge"
+            mount["Mode"] = mount_mode(made, mount)
     else:
-        shown["HostConfig"] = {**HOST_CONFIG, **{k: v for k, v in shown["HostConfig"].items() if v is not None}}
+        shown["HostConfig"] = {**DEFAULTS, **{k: v for k, v in shown["HostConfig"].items() if v is not None}}
         shown["HostConfig"]["PortBindings"] = _bindings(shown["NetworkSettings"]["Ports"])
     shown["Name"] = f"/{found.name}"
     shown |= {
@@ -141,23 +80,6 @@ def details(world: World, found: Found) -> dict[str, Any]:
     }
     shown["NetworkSettings"] = _networks(world, found, shown["NetworkSettings"])
     return shown
-
-
-def _is_asked(key: str, value: Any) -> bool:
-    """Whether it is another value than clients send for one that is not given."""
-    if key == "MemorySwappiness":
-        return value not in (None, -1)
-    return isinstance(value, bool) or value not in (None, "", 0)
-
-
-def _mode_of(made: Made, mount: Mapping[str, Any]) -> str:
-    """The options in ``Binds``. Docker shows one to SELinux for a volume without any."""
-    for text in made.host_config.get("Binds") or ():
-        source, _, rest = text.partition(":")
-        target, _, mode = rest.partition(":")
-        if target.rstrip("/") == mount["Destination"]:
-            return mode or ("" if source.startswith("/") else "z")
-    return ""
 
 
 def _bindings(ports: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,6 +120,8 @@ def _networks(world: World, found: Found, settings: Mapping[str, Any]) -> dict[s
         "IPPrefixLen": first.get("IPPrefixLen", 0),
         "IPv6Gateway": "",
         "MacAddress": first.get("MacAddress", ""),
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
         "Networks": networks,
     }
 
