@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestra.driver.local.inspection import inspect
 from orchestra.driver.local.observe import observe_container, observe_containers
+from orchestra.engine_api.containers.definition import NAME
 from orchestra.engine_api.errors import conflict, not_found
 from orchestra.engine_api.made import Made, read_made
 from orchestra.model.observed import Exited, Running
@@ -78,6 +79,7 @@ class World:
         self.states = StackStates(context.home)
         self.executions: Executions = Executions()
         self.changing = threading.Lock()
+        self._places: dict[str, tuple[str, str]] = {}
         self.events: EventHub = EventHub(self)
 
     def sees(self, stack: str) -> bool:
@@ -112,7 +114,10 @@ class World:
     def find(self, word: str) -> Found:
         """By id, name, or the beginning of an id, in this order. Raises ApiError."""
         word = word.removeprefix("/")
+        if known := self._find_known(word):
+            return known
         there = list(self.containers())
+        self._places = {each.id: (each.home.name, each.container.name) for each in there}
         exact = [each for each in there if each.id == word] or [each for each in there if each.name == word]
         found = exact or [each for each in there if word and each.id.startswith(word)]
         if len(found) > 1 and not exact:
@@ -120,6 +125,17 @@ class World:
         if not found:
             raise not_found(f"No such container: {word}")
         return found[0]
+
+    def _find_known(self, word: str) -> Found | None:
+        """Without looking at all containers: by an id that was seen before, or by a name that was never changed."""
+        places = [self._places[word]] if word in self._places else []
+        if NAME.fullmatch(word):
+            places += [(stack, word) for stack in self.stack_names()]
+        for stack, name in places:
+            found = self.at(stack, name)
+            if found is not None and word in (found.id, found.name):
+                return found
+        return None
 
     def look_again(self, found: Found) -> Found | None:
         """The same container as it is now; None once it is gone."""

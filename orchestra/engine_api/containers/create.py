@@ -17,7 +17,7 @@ from orchestra.errors import DriverError, UserError
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any, NamedTuple
 
     from orchestra.engine_api.exchange import Exchange
@@ -66,7 +66,7 @@ def create_container(world: World, exchange: Exchange) -> None:
     made = Made(name or _any_name(taken), image, config, host)
     pinned = _pin(world, image)
     home = world.context.home.stack(OWN_STACK)
-    internal = _internal_name(world, made.name)
+    internal = _internal_name(world, made.name, taken.values())
     choice = choose_networks(world.context, host, asked, made.name, str(config.get("MacAddress") or ""))
     is_left_open = bool(config.get("OpenStdin")) and not config.get("StdinOnce")
     spec = define(
@@ -113,10 +113,10 @@ def _any_name(taken: dict[str, Found]) -> str:
             return name
 
 
-def _internal_name(world: World, name: str) -> str:
+def _internal_name(world: World, name: str, there: Iterable[Found]) -> str:
     """The name, unless a container has it that has been renamed."""
     home = world.context.home.stack(OWN_STACK)
-    used = {*world.states.specs(home), *(each.container.name for each in world.containers_of(OWN_STACK))}
+    used = {*world.states.specs(home), *(each.container.name for each in there if each.home == home)}
     while name in used:
         name = f"{name}-{os.urandom(3).hex()}"
     return name
