@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,24 @@ def test_the_plan_shows_another_access(write_stack):
     stack.run("up", "-d")
     assert ask(stack, "POST", "/containers/own-db-1/kill")[0] == 403
     assert stack.run("plan").stdout.strip() == "nothing to do"
+
+
+def test_a_container_that_moves_its_path_has_nothing_else_unmounted(write_stack):
+    """The next supervisor takes the earlier socket away by its path; what hides files of /proc must stay."""
+
+    def masked():
+        """Files of /proc with something mounted over them, and how many times."""
+        told = stack.run("exec", "-T", "client", "cat", "/proc/self/mountinfo").stdout
+        places = (line.split()[3:5] for line in told.splitlines())
+        return Counter(place for root, place in places if root == "/null" and place.startswith("/proc/"))
+
+    stack = write_stack(FILE % "", name="own")
+    stack.run("up", "-d")
+    before = masked()
+    move = f"rm -f /var/run; mkdir -p /var/run; ln -s {min(before)} /var/run/docker.sock"
+    stack.run("exec", "-T", "client", "sh", "-c", move)
+    (supervisor,) = processes(stack, "orchestra-super")
+    os.kill(supervisor, signal.SIGKILL)
+    eventually(lambda: processes(stack, "orchestra-super") not in ([], [supervisor]))
+    stack.run("up", "-d")
+    assert masked() == before
