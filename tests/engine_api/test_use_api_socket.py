@@ -10,21 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine_api.client import ASK
 from tests.examples.conftest import eventually, needs_containers
 
 pytestmark = [*needs_containers, pytest.mark.xdist_group("engine_api")]
 
-# busybox has no client for Unix sockets: Python's of the machine asks.
-ASK = """
-import http.client, json, socket, sys
-connection = http.client.HTTPConnection("localhost")
-connection.sock = socket.socket(socket.AF_UNIX)
-connection.sock.settimeout(60)
-connection.sock.connect("/var/run/docker.sock")
-connection.request(sys.argv[1], sys.argv[2])
-answer = connection.getresponse()
-print(json.dumps([answer.status, json.loads(answer.read() or b"null")]))
-"""
 FILE = """
 services:
   client:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.driver.local.image.making import OCI, Made, directory, entry, layer, link
 from tests.driver.local.image.registry.faulty import Registry, serving
+from tests.engine_api.client import ASK
 from tests.ports import free_port
 from tests.rootless.conftest import BEYOND, ELSEWHERE, LIMIT, SOURCES
 from tests.shim.conftest import eventually
@@ -202,6 +203,33 @@ services:
     assert "eth" not in plain.orchestra("exec", "none", "ip", "addr").stdout
     assert plain.orchestra("exec", "made", "stat", "-c", "%u %g", "/tmp/id").stdout == "1000 1000\n"
     plain.orchestra("down", "-t", "0")
+    eventually(lambda: not plain.processes(), 60)
+
+
+def test_a_container_asks_the_api_of_its_stack_also_after_the_supervisor_was_killed(make_plain):
+    plain = make_plain()
+    plain.write(
+        f"""
+services:
+  client:
+    image: rootfs:/
+    command: sleep 1000
+    use_api_socket: true
+    volumes: ["{sys.base_prefix}:{sys.base_prefix}:ro"]
+"""
+    )
+    plain.orchestra("up", "-d")
+
+    def asked():
+        words = ("exec", "-T", "client", PYTHON, "-c", ASK, "GET", "/containers/json")
+        return plain.run(sys.executable, "-m", "orchestra", *words).stdout
+
+    assert "/stack-client-1" in asked()
+    (gone,) = plain.processes()["orchestra-super"]
+    os.kill(gone, signal.SIGKILL)
+    eventually(lambda: plain.processes().get("orchestra-super", [gone]) != [gone], 60)
+    eventually(lambda: "/stack-client-1" in asked(), 60)
+    plain.orchestra("down")
     eventually(lambda: not plain.processes(), 60)
 
 
