@@ -86,6 +86,17 @@ def processes_beside(process: int) -> list[int]:
     return sorted(found)
 
 
+def apart_in(path: str, kind: str) -> list[int]:
+    """The processes in the namespace of that kind that is pinned at ``path``, but for those of our PID namespace."""
+    wanted = os.stat(path).st_ino
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it belongs to another user, or has ended meanwhile
+            if os.stat(f"/proc/{name}/ns/{FILES.get(kind, kind)}").st_ino == wanted and not is_ours("pid", int(name)):
+                found.append(int(name))
+    return found
+
+
 def write_time_offsets(process: int, offsets: Mapping[str, Mapping[str, int]]) -> None:
     """Set the clocks of a new time namespace while no process is in it (time_namespaces(7)).
 

@@ -169,6 +169,38 @@ def test_every_process_may_be_killed(make_plain):
     eventually(lambda: not plain.processes(), 60)
 
 
+@pytest.mark.parametrize("gone", ["containers/stack-web-1", ""])
+def test_a_container_whose_directory_is_removed_is_ended_or_found_again(make_plain, gone):
+    plain, port = make_plain(), free_port()
+    plain.write(STACK.format(port=port))
+    plain.orchestra("up", "-d", "web", "inner")
+    own = plain.orchestra("exec", "inner", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat").stdout
+    shutil.rmtree(f"{plain.home.stack('stack').run}/{gone}")
+    plain.orchestra("up", "-d", "web", "inner")
+    eventually(lambda: answers(port))
+    if gone:
+        again = plain.orchestra("exec", "inner", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat").stdout
+        assert again == own, "the neighbour goes on"
+    plain.orchestra("down", "-v")
+    eventually(lambda: not plain.processes(), 60)
+
+
+def test_rules_that_are_flushed_come_back_and_an_internal_network_leaks_nothing(make_plain):
+    plain, port = make_plain(), free_port()
+    plain.write(STACK.format(port=port))
+    plain.orchestra("up", "-d", "web", "inner")
+    shown = plain.orchestra("exec", "web", "ip", "-4", "-o", "addr", "show", "eth0").stdout.split()
+    address = shown[3].split("/")[0]
+    rules = plain.orchestra("unshare", "nft", "list", "ruleset").stdout
+    assert "_stack {" in rules
+    plain.orchestra("unshare", "nft", "flush", "ruleset")
+    eventually(lambda: plain.orchestra("unshare", "nft", "list", "ruleset").stdout == rules, 60)
+    for target in (f"{address} 80", f"127.0.0.1 {port}"):
+        plain.orchestra("exec", "inner", "nc", "-w", "2", *target.split(), code=1)
+    assert fetch(port) == "hello from web\n"
+    plain.orchestra("down", "-v")
+
+
 def test_containers_in_the_hosts_network_and_built_images(make_plain):
     plain, port = make_plain(), free_port()
     plain.write(

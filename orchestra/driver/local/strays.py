@@ -1,17 +1,26 @@
-"""Containers that run although their directory is gone or damaged, found by their control groups."""
+"""Containers that run although their directory is gone or damaged, found by their control groups.
+
+Without root there may be no such groups. Then they are found by their network namespaces, which are pinned under their
+ids, and by the addresses that they have on networks of the stack.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 from orchestra.container.directory import DamagedFile
-from orchestra.driver.local.net.endpoint import detach
+from orchestra.driver.local.net import lease_file
+from orchestra.driver.local.net.endpoint import detach, pin_path
 from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.record import load_record
 from orchestra.home import is_rootless
-from orchestra.linux import cgroup
+from orchestra.linux import cgroup, namespaces
+from orchestra.linux.network.namespace import is_pinned
+from orchestra.linux.readiness import readable
 from orchestra.model.names import short_id
 
 if TYPE_CHECKING:
@@ -52,17 +61,26 @@ def group_roots() -> list[str]:
 
 
 def find_strays(home: Home, stack: str) -> list[str]:
-    """The ids of containers of the stack that have a group but no record."""
+    """The ids of containers of the stack that have a group, or else an address, but no record."""
+    if not container_group(home, stack, "any"):
+        return _find_addressed(home, stack)
     above = stack_group(home, stack)
     # Groups first: a container that is just being made has its record before it has a group.
     groups = {name for root in group_roots() for name in _directories(f"{root}{above}")}
     return sorted(groups - _recorded(home, stack)) if groups else []
 
 
+def _find_addressed(home: Home, stack: str) -> list[str]:
+    """Any stack may have containers on a network of this one: leases first, then the records of all."""
+    leases = [lease for lease in lease_file.load(home).networks.values() if lease.stack == stack]
+    ids = {container_id for lease in leases for container_id in lease.containers}
+    found = sorted(each for each in ids if is_pinned(pin_path(home, each)))
+    recorded = {each for name in _directories(home.stacks_run) for each in _recorded(home, name)} if found else set()
+    return [each for each in found if each not in recorded]
+
+
 def are_there_remains(home: Home, stack: str) -> bool:
     """Whether the stack has containers or networks although its directories were removed by hand."""
-    from orchestra.driver.local.net import lease_file
-
     if find_strays(home, stack):
         return True
     return any(lease.stack == stack for lease in lease_file.load(home).networks.values())
@@ -90,12 +108,35 @@ def end_if_left(home: Home, stack: str, container_id: str) -> None:
 
 
 def _end(home: Home, stack: str, container_id: str) -> None:
+    if not container_group(home, stack, container_id):
+        _end_apart(stack, container_id, pin_path(home, container_id))
+        return
     group = cgroup.at(f"{stack_group(home, stack)}/{container_id}")
     if group.processes():
-        text = f"container {short_id(container_id)} of stack {stack} is killed: its directory is missing or damaged"
-        print(text, file=sys.stderr, flush=True)
+        _tell(stack, container_id)
     group.kill()
     group.remove()
+
+
+def _end_apart(stack: str, container_id: str, namespace_path: str) -> None:
+    """Processes in the container's network namespace and in a PID namespace of their own, which ends with the first."""
+    if namespaces.apart_in(namespace_path, "network"):
+        _tell(stack, container_id)
+    while pids := namespaces.apart_in(namespace_path, "network"):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                pidfd = os.pidfd_open(pid)
+                try:
+                    if pid in namespaces.apart_in(namespace_path, "network"):  # else it may be another process by now
+                        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                        readable(pidfd)
+                finally:
+                    os.close(pidfd)
+
+
+def _tell(stack: str, container_id: str) -> None:
+    text = f"container {short_id(container_id)} of stack {stack} is killed: its directory is missing or damaged"
+    print(text, file=sys.stderr, flush=True)
 
 
 def _recorded(home: Home, stack: str) -> set[str]:
