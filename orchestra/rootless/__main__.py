@@ -12,7 +12,7 @@ def main() -> None:
     from orchestra.rootless.keeper import keep
 
     order = json.loads(sys.argv[1])
-    keep(order["directory"], order["stacks"], order["uid"], fresh=order["fresh"])
+    keep(order["directory"], order["stacks"], order["snapshots"], order["uid"], fresh=order["fresh"])
 
 
 if __name__ == "__main__":

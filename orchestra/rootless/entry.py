@@ -157,7 +157,8 @@ def _start(places: Places, *, fresh: bool = True) -> process.Process:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
     uid = int(os.environ.get(OWNER, os.getuid()))
-    order = json.dumps({"directory": places.directory, "stacks": places.stacks, "uid": uid, "fresh": fresh})
+    homes = {"directory": places.directory, "stacks": places.stacks, "snapshots": places.snapshots}
+    order = json.dumps({**homes, "uid": uid, "fresh": fresh})
     private_files.make_directories(places.directory)
     high = fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD_CLOEXEC, 10)
     try:

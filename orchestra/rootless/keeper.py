@@ -25,7 +25,7 @@ from orchestra.linux.network.netlink import Netlink, set_up
 from orchestra.linux.own_thread import in_own_thread
 from orchestra.linux.readiness import readable
 from orchestra.linux.systemd.lingering import lingers, remedy
-from orchestra.rootless import groups, way_out
+from orchestra.rootless import groups, storage, way_out
 from orchestra.rootless.entry import CHANNEL
 from orchestra.rootless.places import keeper_file, network_of, relay_socket, store_keeper
 from orchestra.rootless.relays import Relays
@@ -35,9 +35,9 @@ ENDS_WITH_SESSION = "containers end with this user's last session; they outlive 
 GONE = IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF
 
 
-def keep(directory: str, stacks: str, uid: int, *, fresh: bool) -> None:
-    """directory: ``Home.rootless``; stacks: ``Home.stacks_run``; uid: the user's, as known outside; fresh: make the
-    namespaces first.
+def keep(directory: str, stacks: str, snapshots: str, uid: int, *, fresh: bool) -> None:
+    """directory: ``Home.rootless``; stacks: ``Home.stacks_run``; snapshots: ``Home.snapshots``; uid: the user's, as
+    known outside; fresh: make the namespaces first.
     """
     process.set_name("orchestra-keeper")
     channel = socket.socket(fileno=CHANNEL)
@@ -46,6 +46,8 @@ def keep(directory: str, stacks: str, uid: int, *, fresh: bool) -> None:
         if fresh:
             _be_born(channel)
         lacking = [*_find_group(directory, uid), *_make_network(directory)]
+        if fresh and (reason := storage.find_refusal(directory, snapshots)):
+            lacking.append(storage.COPIES.format(reason))
         relays = Relays(unix_socket.listen(relay_socket(directory)))
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

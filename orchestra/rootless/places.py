@@ -16,6 +16,7 @@ class Places:
     def __init__(self, home: Home) -> None:
         self.directory = home.rootless
         self.stacks = home.stacks_run
+        self.snapshots = home.snapshots
 
     @property
     def lock(self) -> str:

@@ -277,8 +277,7 @@ class Containers:
         images = self._mounted_images.resolve(spec, container.mounted_images)
         mounts = volume.resolve_mounts(self._home, self._stack, spec, images)
         layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again, users=users)
-        copied = self._snapshots.copied(self._stack, spec.name)
-        volume.fill_volumes(self._home, mounts, (copied,) if os.path.isdir(copied) else image.layers)
+        volume.fill_volumes(self._home, mounts, self._snapshots.image_of(self._stack, spec.name, image.layers))
         config = render_bundle(
             spec,
             image.config,

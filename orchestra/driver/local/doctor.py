@@ -224,16 +224,19 @@ def _lack(essential: bool, name: str, detail: str, cost: str, remedy: str) -> Fa
 
 
 def _overlay(home: Home) -> Fact:
+    rootless = is_rootless(os.environ)
     cost = "no container can have a root of its own"
+    if rootless:
+        cost = "containers get copies of their images, which takes time and space, and no images can be built"
     try:
         with trial.temporary_directory(home.data) as place:
-            outcome = trial.attempt(trial.overlay(place))
+            outcome = trial.attempt(trial.overlay(place, rootless=rootless))
     except OSError as error:
         return _lack(True, "overlayfs", str(error), cost, f"make {home.data} writable; {ROOT}")
     if outcome.works:
         return Fact("overlayfs", State.OK, f"at {trial.nearest(home.data)}")
     remedy = f"load the module overlay, or move ORCHESTRA_HOME to a file system such as ext4, xfs or tmpfs; {ROOT}"
-    return _lack(True, "overlayfs", outcome.detail, cost, remedy)
+    return _lack(not rootless, "overlayfs", outcome.detail, cost, remedy)
 
 
 def _cgroups(home: Home) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ On disk, below ``home.snapshots``, which only its owner may enter since layers h
     layers/<hex>                    one layer in overlayfs form; <hex>.new while it is being filled
     l/<short>                       links to layers: mount(2) takes one page of options, so names must be short
     containers/<stack>/<name>/fs    what the container wrote, and work/ beside it for overlayfs; copied/ for layers
-                                    with other owners
+                                    with other owners. Where the kernel refuses overlays, fs is a copy of the layers
     locks/<xxx>                     flock(2)ed while a layer whose chain id begins with xxx is made; never deleted
 """
 
@@ -97,8 +97,12 @@ class Snapshotter:
             if not again or not os.path.isdir(upper):
                 remove_tree(directory)
             private_files.make_directories(directory)
-            if users is not None and users.are_shifted and not users.shown:
-                layers = (self._copy(layers, self.copied(stack, name), users, name),)
+            others = users if users is not None and users.are_shifted and not users.shown else None
+            if self.copies:
+                self._copy(layers, upper, others, name)
+                return ({"type": "bind", "source": upper, "options": ["bind"]},)
+            if others is not None:
+                layers = (self._copy(layers, self.copied(stack, name), others, name),)
             if not os.path.isdir(upper):
                 os.mkdir(upper, 0o755)
                 # The upper directory is the root that the container sees.
@@ -114,15 +118,32 @@ class Snapshotter:
             lower = ":".join(self._short(layer) for layer in layers)
         return (_overlay([f"lowerdir={lower}", f"upperdir={upper}", f"workdir={work}"], name, shown=shown),)
 
-    def _copy(self, layers: Sequence[str], target: str, users: OwnUsers, name: str) -> str:
+    @functools.cached_property
+    def copies(self) -> bool:
+        """Whether the snapshot of a container is a copy of its layers, since the kernel refuses to overlay them."""
+        if not is_rootless(os.environ):
+            return False
+        from orchestra.rootless import storage
+
+        return bool(storage.refusal(self._home.rootless))
+
+    def _copy(self, layers: Sequence[str], target: str, users: OwnUsers | None, name: str) -> str:
+        """users: those that the files are to belong to; None for the same as before."""
         if not self._is_own(layers[-1]) and covers_mounts(layers[-1]):
-            message = f"snapshot of {name}: without root, the files of {layers[-1]} cannot belong to other users"
+            message = f"snapshot of {name}: {layers[-1]} would have to be copied, with what is mounted in it"
             raise FatalError(message, hint="use an image, or a tree without mounts, or remove userns_mode")
         if not os.path.isdir(target):
             remove_tree(f"{target}.new")
-            merge(self._home, layers, f"{target}.new", Owners(users.users, users.groups).outside)
+            owners = self._known_owner if users is None else Owners(users.users, users.groups).outside
+            merge(self._home, layers, f"{target}.new", owners)
             os.rename(f"{target}.new", target)
         return target
+
+    @staticmethod
+    def _known_owner(uid: int, gid: int) -> tuple[int, int]:
+        from orchestra.rootless.ids import mapped
+
+        return mapped("uid", uid), mapped("gid", gid)
 
     def _over_tree(self, directory: str, layers: Sequence[str], name: str, *, shown: bool) -> tuple[LayerMount, ...]:
         """Layers of ours over a tree that may contain them: overlayfs refuses such a pair (ELOOP), but not layers over
@@ -212,6 +233,11 @@ class Snapshotter:
             below = [f"{self._short(layer)}{found.path}" for layer in found.layers]
         # overlayfs wants two when nothing is written
         return _overlay([f"lowerdir={':'.join([*below, f'{self._root}/empty'])}"], "view of layers")
+
+    def image_of(self, stack: str, name: str, layers: Sequence[str]) -> tuple[str, ...]:
+        """The layers as ``prepare`` has left them, with the owners that the container sees: they fill its volumes."""
+        copied = self.copied(stack, name)
+        return (copied,) if os.path.isdir(copied) else (self.upper(stack, name),) if self.copies else tuple(layers)
 
     def copied(self, stack: str, name: str) -> str:
         """The directory of the layers' copy with other owners, if ``prepare`` had to make one."""

@@ -113,8 +113,10 @@ def terminals() -> None:
     mount.mount("devpts", _in_private_mounts(), "devpts", data="newinstance,ptmxmode=0666")
 
 
-def overlay(place: str) -> Callable[[], None]:
-    """place: a directory on the file system for snapshots; ``with`` removes what is made there."""
+def overlay(place: str, *, rootless: bool) -> Callable[[], None]:
+    """place: a directory on the file system for snapshots; ``with`` removes what is made there. rootless: in a user
+    namespace, where overlayfs keeps its attributes under other names.
+    """
 
     def trial() -> None:
         namespaces.unshare(CLONE_NEWNS)
@@ -122,7 +124,7 @@ def overlay(place: str) -> Callable[[], None]:
         for name in ("lower", "upper", "work", "root"):
             os.mkdir(f"{place}/{name}")
         options = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
-        mount.mount("overlay", f"{place}/root", "overlay", data=options)
+        mount.mount("overlay", f"{place}/root", "overlay", data=f"{options},userxattr" if rootless else options)
         with open(f"{place}/root/file", "w") as file:
             file.write("x")
 

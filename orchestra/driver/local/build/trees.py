@@ -12,6 +12,7 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.removal import tree_size
 from orchestra.driver.local.image.tree import tree_of
 from orchestra.driver.local.snapshot import Snapshotter
+from orchestra.errors import FatalError
 from orchestra.linux import namespaces
 from orchestra.linux.mounts import mount, mount_tree
 from orchestra.linux.own_thread import in_own_thread
@@ -65,6 +66,9 @@ class Trees:
     def changing(self, tree: FileTree) -> Iterator[Change]:
         """It is removed at the end."""
         name = f"{os.getpid()}-{os.urandom(8).hex()}"
+        if self.snapshots.copies:
+            hint = "orchestra doctor says why; pull the image, or build it on another machine"
+            raise FatalError("images cannot be built here: the kernel refuses to overlay their layers", hint=hint)
         layers = self.layers(tree)
         note_step(self._home)
         try:

@@ -69,6 +69,8 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
     store = ImageStore(home)
     content = store.content
     what = f"container {container.name}"
+    # A copy does not tell what the container has changed: the whole becomes one layer.
+    whole = Snapshotter(home).copies
     with content.held(), file_errors(what):
         parts = None if container.image_digest.startswith(PREFIX) else store.parts(container.image_digest)
         if parts is None and not container.image_digest.startswith(PREFIX):
@@ -81,7 +83,7 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
         with contextlib.ExitStack() as reading:
             if wanted.pause and isinstance(container.status, Running):
                 reading.enter_context(paused(cgroup.at(config["linux"].get("cgroupsPath") or "")))
-            if parts:
+            if parts and not whole:
                 upper = os.open(Snapshotter(home).upper(stack, container.name), os.O_PATH | os.O_DIRECTORY)
                 reading.callback(os.close, upper)
                 mounted = {entry["destination"] for entry in config["mounts"]}
@@ -90,13 +92,14 @@ def commit_container(home: Home, stack: str, container: Container, wanted: Commi
                 root = reading.enter_context(opened_root(directory, bare=True))
                 items = Reader(root, owners=owners_of(directory)).walk()
             layer, diff_id = add_layer(content, lambda output: write_archive(items, output, ""), what)
-        below = parts.layers if parts else ()
+        below = parts.layers if parts and not whole else ()
         layers = [{"mediaType": blob.media_type, "digest": blob.digest, "size": blob.size} for blob in below]
         step = {"created": created, "created_by": " ".join(config["process"]["args"]), "comment": wanted.message}
-        history: list[Any] = [*(document.get("history") or ()), {**step, **_author(wanted)}]
+        before = () if whole else document.get("history") or ()
+        history: list[Any] = [*before, {**step, **_author(wanted)}]
         document |= {
             "created": created,
-            "rootfs": {"type": "layers", "diff_ids": [*(parts.diff_ids if parts else ()), diff_id]},
+            "rootfs": {"type": "layers", "diff_ids": [*(parts.diff_ids if parts and not whole else ()), diff_id]},
             "history": history,
             **_author(wanted),
         }
