@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -47,10 +48,10 @@ class Plain:
 
     programs: those in PATH; None for the machine's. uplink: in a network of the user's own, with a default route to
     another machine, ELSEWHERE, which serves the files passwd and group over HTTP. overlays: whether the file system of
-    the user's data can have them: not if it is overlayfs itself.
+    the user's data can have them: not if it is overlayfs itself. tunnels: whether the user may have network devices.
     """
 
-    def __init__(self, *, ids=True, programs=None, uplink=False, overlays=True) -> None:
+    def __init__(self, *, ids=True, programs=None, uplink=False, overlays=True, tunnels=True) -> None:
         self.uid = next(NUMBERS)
         self.path = Path(tempfile.mkdtemp(prefix="orc-plain-", dir="/tmp"))
         self.path.chmod(0o755)
@@ -72,9 +73,9 @@ class Plain:
             *(f"HOME={self.path}", f"XDG_DATA_HOME={self.path}/data", f"XDG_RUNTIME_DIR={self.path}/run"),
             *(f"PATH={search}", "PYTHONDONTWRITEBYTECODE=1", "TERM=dumb", f"PYTHONPATH={SOURCES}"),
         ]
-        self.place = self._make_place(ids, uplink, overlays)
+        self.place = self._make_place(ids, uplink, overlays, tunnels)
 
-    def _make_place(self, ids, uplink, overlays):
+    def _make_place(self, ids, uplink, overlays, tunnels):
         """A process in the mount namespace, which lives as long as this object."""
         etc = self.path / "etc"
         etc.mkdir()
@@ -88,9 +89,6 @@ class Plain:
             if closed is not None:
                 covered.setdefault(closed, []).append(wanted)
         script = ["set -e", *(f"mount --bind {etc}/{name} /etc/{name}" for name in os.listdir(etc))]
-        if uplink and Path(TUN).exists():
-            # Some machines keep it for root; what makes ways out opens it as the user.
-            script += [f"mknod -m 666 {self.path}/tun c 10 200", f"mount --bind {self.path}/tun {TUN}"]
         for closed, below in covered.items():
             script += ["mount -t tmpfs none /mnt"]
             for number, wanted in enumerate(below):
@@ -105,6 +103,11 @@ class Plain:
             os.chown(above / "upper", self.uid, self.uid)
             options = f"lowerdir={self.path}/run,upperdir={above}/upper,workdir={above}/work"
             script += [f"mount -t overlay -o {options} none {self.path}/data"]
+        if os.path.exists(TUN):
+            tun = self.path / "tun"
+            os.mknod(tun, stat.S_IFCHR, os.makedev(10, 200))
+            tun.chmod(0o666 if tunnels else 0o600)  # 0666 as systemd has it; without, it may be for root alone
+            script += [f"mount --bind {tun} {TUN}"]
         if uplink:
             # Another machine with a web server, at the end of the user's only cable.
             far = "nsenter -t $far -n ip"

@@ -317,6 +317,11 @@ def test_a_way_out_is_found_and_ends_with_the_last_stack(make_plain, program, ga
     eventually(lambda: not plain.processes(), 60)
 
 
+def test_the_doctor_says_that_the_user_may_have_no_network_devices(make_plain):
+    assert "sudo chmod 666 /dev/net/tun" in make_plain(tunnels=False).orchestra("doctor").stdout
+    assert "/dev/net/tun" not in make_plain().orchestra("doctor").stdout
+
+
 def test_an_image_is_pulled(make_plain):
     plain, made = make_plain(), Made()
     busybox = Path(shutil.which("busybox")).read_bytes()

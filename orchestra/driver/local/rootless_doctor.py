@@ -31,6 +31,7 @@ SWITCHES = (
 )
 ALONE = "containers have no user but root"
 DELEGATION = "/etc/systemd/system/user@.service.d/"
+TUNNELS = "/dev/net/tun"
 NO_LIMITS = "limits of memory, CPUs and processes are not applied, usage is not measured, and nothing can be paused"
 
 
@@ -114,6 +115,9 @@ def _way_out() -> Fact:
     if program is None:
         cost = "containers reach nothing outside this machine; names and published ports work"
         return Fact("program pasta", State.LIMITED, "not in PATH", cost, way_out.INSTALL)
+    if not os.access(TUNNELS, os.R_OK | os.W_OK):
+        cost = "containers reach nothing outside this machine; names and published ports work"
+        return Fact(TUNNELS, State.LIMITED, "not for this user", cost, f"sudo chmod 666 {TUNNELS}")
     if program != way_out.PASTA:
         cost = f"{program} is used, which is slower"
         return Fact("program pasta", State.LIMITED, "not in PATH", cost, way_out.INSTALL)
