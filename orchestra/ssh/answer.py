@@ -6,19 +6,13 @@ window. When the connection ends before the command, it is hung up, as one whose
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pty
 import select
 import signal
 import socket
-import sys
-from io import TextIOWrapper
-from typing import NoReturn
 
 from orchestra.linux import process, tty
-from orchestra.ssh.caller import set_caller
-from orchestra.ssh.calling import Caller
+from orchestra.ssh.command import start
 from orchestra.ssh.frames import (
     EXIT,
     INPUT,
@@ -42,17 +36,14 @@ from orchestra.ssh.order import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from orchestra.ssh.command import Command, Run
     from orchestra.ssh.frames import Frame
     from orchestra.ssh.order import Order
 
-    Run = Callable[[Sequence[str]], int]
 
 _PATIENCE = 10.0
 """Seconds that a command has to end after it was hung up."""
 _LONGEST_PATH = 1 << 16
-_STREAMS = (STDIN, STDOUT, STDERR)
 _BAD_ORDER = 1
 
 
@@ -72,79 +63,11 @@ def answer(version: str, run: Run) -> int:
     if frames[0].kind != ORDER:
         return _BAD_ORDER
     order = decode(frames[0].content)
-    session = _Session(order, _start(order, run), parser)
+    session = _Session(order, start(order, run), parser)
     for frame in frames[1:]:
         session.take(frame)
     session.relay()
     return 0
-
-
-class _Command:
-    """The process and our ends of its streams. terminal: the master of its terminal, -1 without one.
-
-    stdin: -1 if it is the terminal. outputs: stream by descriptor.
-    """
-
-    def __init__(self, pid: int, terminal: int, stdin: int, outputs: dict[int, int], channel: socket.socket) -> None:
-        self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
-        self.terminal = terminal
-        self.stdin = stdin
-        self.outputs = outputs
-        self.channel = channel
-
-    def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
-
-
-def _start(order: Order, run: Run) -> _Command:
-    """The command in a session of its own: what it starts in the foreground gets its signals, too."""
-    terminal, slave = pty.openpty() if order.terminals else (-1, -1)
-    if terminal >= 0 and order.rows:
-        tty.set_size(terminal, tty.Size(order.rows, order.columns))
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    given: dict[int, int] = {}
-    kept: dict[int, int] = {}
-    for stream in _STREAMS:
-        if stream in order.terminals:
-            given[stream] = slave
-        elif stream == STDIN and not order.reads:
-            given[stream] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        else:
-            reading, writing = os.pipe()
-            given[stream], kept[stream] = (reading, writing) if stream == STDIN else (writing, reading)
-    pid = os.fork()
-    if pid == 0:
-        _become(order, run, given, theirs, slave)
-    for fd in {*given.values()}:
-        os.close(fd)
-    theirs.close()
-    outputs = {fd: stream for stream, fd in kept.items() if stream != STDIN}
-    if terminal >= 0:
-        outputs[terminal] = STDOUT if STDOUT in order.terminals else STDERR
-    return _Command(pid, terminal, kept.get(STDIN, -1), outputs, ours)
-
-
-def _become(order: Order, run: Run, given: dict[int, int], channel: socket.socket, slave: int) -> NoReturn:
-    os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if slave >= 0:
-        tty.take_control(slave)
-    held = [os.dup(given[number]) for number in _STREAMS]
-    for number, fd in zip(_STREAMS, held, strict=True):
-        os.dup2(fd, number)
-    process.close_all_except([channel.fileno()])
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(line_buffering=stream is sys.stderr or stream.isatty())
-    os.environ.update(order.display)
-    os.environ["COMPOSE_DISABLE_ENV_FILE"] = "1"  # its variables were applied where the command was given
-    with contextlib.suppress(OSError):
-        os.chdir("/")
-    set_caller(Caller(order, channel))
-    raise SystemExit(run(order.words))
 
 
 class _Sink:
@@ -161,7 +84,7 @@ class _Sink:
 class _Session:
     """One command and the connection, while both last."""
 
-    def __init__(self, order: Order, command: _Command, parser: Parser) -> None:
+    def __init__(self, order: Order, command: Command, parser: Parser) -> None:
         self._order = order
         self._command = command
         self._parser = parser

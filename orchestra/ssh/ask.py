@@ -6,14 +6,13 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import stat
-import subprocess
 import sys
 
 from orchestra.errors import Unreachable
 from orchestra.linux import tty
 from orchestra.named_tuple import NamedTuple
+from orchestra.ssh.connection import PASSED, connected, heard_signals
 from orchestra.ssh.frames import (
     CHUNK,
     EXIT,
@@ -39,8 +38,9 @@ from orchestra.ssh.order import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+    import socket
+    import subprocess
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from orchestra.ssh.address import Address
@@ -48,12 +48,10 @@ if TYPE_CHECKING:
 
     Provide = Callable[[str], BinaryIO]
 
-_PASSED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _AT_ONCE = 4096
 """Bytes that fit into a pipe that is ready for writing (PIPE_BUF, pipe(7))."""
-_PATIENCE = 2.0
-"""Seconds that ssh has to end after the command."""
 _NOT_FOUND, _USAGE = 127, 16
+_SAME_VERSION = "install the same version on both machines"
 
 
 class Ends(NamedTuple):
@@ -70,60 +68,12 @@ def ask(address: Address, order: Order, version: str, ends: Ends, provide: Provi
     Raises Unreachable; BrokenPipeError when the output has no reader; and what ``provide`` raises. In each case the
     command there is hung up.
     """
-    with _connected(address) as ssh:
+    with connected(address) as ssh:
         session = _Session(address, ssh, ends, provide)
         session.greet(version)
         raw = STDIN in order.terminals
-        with _heard_signals() as heard, tty.RawMode(ends.input) if raw else contextlib.nullcontext():
+        with heard_signals() as heard, tty.RawMode(ends.input) if raw else contextlib.nullcontext():
             return session.run(order, heard)
-
-
-@contextlib.contextmanager
-def _connected(address: Address) -> Iterator[subprocess.Popen[bytes]]:
-    # Signals from the keyboard are for the command there: ssh leaves those alone that it finds ignored.
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
-    try:
-        ssh = subprocess.Popen(address.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-    except FileNotFoundError as error:
-        raise Unreachable("there is no ssh on this machine", hint="install OpenSSH's client") from error
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    with ssh:
-        try:
-            yield ssh
-        except BaseException:
-            ssh.terminate()
-            raise
-        finally:
-            assert ssh.stdin is not None
-            ssh.stdin.close()
-            try:
-                ssh.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                ssh.kill()
-
-
-@contextlib.contextmanager
-def _heard_signals() -> Iterator[socket.socket]:
-    """A socket from which the numbers of signals are read, instead of what they would do."""
-    reading, writing = socket.socketpair()
-    writing.setblocking(False)
-    reading.setblocking(False)
-    handlers = {number: signal.signal(number, _hear) for number in (*_PASSED, signal.SIGWINCH)}
-    before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-    try:
-        yield reading
-    finally:
-        signal.set_wakeup_fd(before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        reading.close()
-        writing.close()
-
-
-def _hear(_number: int, _frame: FrameType | None) -> None:
-    """Its number is written to the socket."""
 
 
 class _Source:
@@ -161,13 +111,15 @@ class _Session:
             try:
                 self._receive()
                 greeting = self._parser.greeting()
-            except (ConnectionResetError, Garbled):
+            except ConnectionResetError:
                 raise self._refusal(version) from None
-        if greeting.protocol != PROTOCOL:
+            except Garbled:
+                raise self._strangeness() from None
+        if greeting.protocol != PROTOCOL or _release(greeting.version) != _release(version):
             raise Unreachable(
                 f"Orchestra {version} here and Orchestra {greeting.version} on {self._address.server} do not "
                 "understand each other",
-                hint="install the same version on both machines",
+                hint=_SAME_VERSION,
             )
 
     def run(self, order: Order, heard: socket.socket) -> int:
@@ -182,7 +134,7 @@ class _Session:
         except ConnectionResetError:
             raise self._loss() from None
         except Garbled:
-            raise Unreachable(f"{self._address.server} answers with something else than Orchestra does") from None
+            raise self._strangeness() from None
         return self._code
 
     def _turn(self, heard: socket.socket, *, follows_size: bool) -> None:
@@ -271,7 +223,7 @@ class _Session:
 
     def _pass_signals(self, numbers: bytes, *, follows_size: bool) -> None:
         for number in numbers:
-            if number in _PASSED:
+            if number in PASSED:
                 self._out.send(SIGNAL, number)
             elif number == signal.SIGWINCH and follows_size:
                 rows, columns = terminal_size()
@@ -289,11 +241,17 @@ class _Session:
         if code == _USAGE:
             return Unreachable(
                 f"the Orchestra on {server} is too old to be asked by Orchestra {version}",
-                hint=f"install the same version on both machines; ssh {self._address.url} orchestra version tells its",
+                hint=_SAME_VERSION,
             )
         return Unreachable(
             f"no connection to {server}: ssh has ended with exit code {code}",
             hint=f"ssh {self._address.url} must work without Orchestra first",
+        )
+
+    def _strangeness(self) -> Unreachable:
+        return Unreachable(
+            f"{self._address.server} answers with something else than Orchestra does",
+            hint=f"look at what ssh {self._address.url} orchestra version prints",
         )
 
     def _loss(self) -> Unreachable:
@@ -301,6 +259,11 @@ class _Session:
             f"the connection to {self._address.server} was lost, and the command there was ended",
             hint="what it had asked for goes on, as if its terminal had been closed: look with ps",
         )
+
+
+def _release(version: str) -> list[str]:
+    """Within one, command lines and files mean the same."""
+    return version.split(".")[:2]
 
 
 def terminal_size() -> tty.Size:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestra import __version__
 from orchestra.ssh.frames import PROTOCOL
 from tests.examples.conftest import eventually
 from tests.ssh.conftest import Server, needs_ssh
@@ -79,6 +80,18 @@ def test_the_command_here_is_killed(stack, server):
     assert stack.states() == {"web": "running"}
 
 
+def test_the_other_side_is_killed(stack):
+    stack.run("up", "-d")
+    with _watch(stack, "logs", "-f") as process:
+        answering = min(_left_there())
+        os.kill(answering, signal.SIGKILL)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 18
+    assert "was lost" in err
+    eventually(lambda: not _left_there())
+    assert stack.states() == {"web": "running"}
+
+
 def test_two_commands_at_once(stack):
     both = [stack.start("up", "-d", **PIPES) for _ in range(2)]
     for process in both:
@@ -138,15 +151,27 @@ def test_versions_that_do_not_fit_are_both_named(other):
     assert "Orchestra 99.1 on 127.0.0.1 do not understand each other" in error
 
 
+def test_releases_that_do_not_fit_are_both_named(other):
+    error = other(f"printf '\\0orchestra {PROTOCOL} 99.1.2\\n'; cat >/dev/null")
+    assert f"Orchestra {__version__} here and Orchestra 99.1.2 on 127.0.0.1" in error
+
+
+def test_a_program_that_says_something_else(other):
+    assert "answers with something else" in other("seq 100000; cat >/dev/null")
+
+
 def test_words_of_a_shell_before_the_greeting_are_skipped_and_others_refused(other):
-    assert "answers with something else" in other(f"echo Welcome; printf '\\0orchestra {PROTOCOL} 1\\n'; seq 1000")
+    assert "answers with something else" in other(
+        f"echo Welcome; printf '\\0orchestra {PROTOCOL} {__version__}\\n'; seq 1000"
+    )
 
 
 CURIOUS = """#!{python}
 import sys
+from orchestra import __version__
 from orchestra.ssh.frames import STDERR, WANTED, Outbox, Parser, render_greeting
 from orchestra.ssh.order import decode
-sys.stdout.buffer.write(render_greeting("1"))
+sys.stdout.buffer.write(render_greeting(__version__))
 sys.stdout.flush()
 parser = Parser()
 while not (frames := parser.frames()):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -142,6 +144,36 @@ def test_a_reader_that_has_seen_enough(running):
         assert process.stdout.readline()
         process.stdout.close()
         assert process.wait(30) == 141
+
+
+def test_questions_are_answered_here(running):
+    running.run("stop")
+    with Terminal(running, "rm") as terminal:
+        terminal.until("Are you sure")
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    assert running.states() == {}
+
+
+def test_keys_detach_from_a_container(stack):
+    service = "{image: 'rootfs:BUSYBOX', command: sh, tty: true, stdin_open: true, stop_signal: KILL}"
+    stack.write(f"services: {{shell: {service}}}")
+    stack.run("up", "-d")
+    with Terminal(stack, "attach", "shell") as terminal:
+        eventually(lambda: (terminal.type("echo be''gun\n"), "begun" in terminal.read())[1])
+        terminal.type("\x10\x11")
+        assert terminal.end() == 1
+        assert "Detached from shell" in terminal.shown
+    assert stack.states() == {"shell": "running"}
+
+
+def test_events_come_as_they_happen(running):
+    with running.start("events", "--json", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as events:
+        eventually(lambda: (running.run("restart", "-t", "0"), select.select([events.stdout], [], [], 0)[0])[1])
+        assert json.loads(events.stdout.readline())
+        events.send_signal(signal.SIGINT)
+        events.stdout.read()
+        assert events.wait(30) == 130
 
 
 def test_the_dashboard(running):
