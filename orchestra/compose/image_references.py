@@ -21,9 +21,17 @@ def image_reference(key: str, service: Service, context: Context) -> str:
 
 
 def locate_image(text: str, context: Context) -> str:
+    transport, path, tag = split_transport(text)
+    if not transport:
+        return text
+    located = resolve_path(path, context.project.directory, context.project.environment.lookup)
+    return f"{transport}:{located}{tag}"
+
+
+def split_transport(text: str) -> tuple[str, str, str]:
+    """Transport, path, and the tag with its colon; empty, and the whole name, for an image without a transport."""
     transport, colon, rest = text.partition(":")
     if not colon or transport not in TRANSPORTS:
-        return text
+        return "", text, ""
     path, tag_colon, tag = (rest, "", "") if transport == "rootfs" else rest.partition(":")
-    located = resolve_path(path, context.project.directory, context.project.environment.lookup)
-    return f"{transport}:{located}{tag_colon}{tag}"
+    return transport, path, f"{tag_colon}{tag}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
+from orchestra.compose.image_references import locate_image, split_transport
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,14 +25,23 @@ def check_other_machine(service: Service, path: Path, context: Context) -> None:
     reader = context.reader
     if not reader.is_for_another_machine:
         return
-    for place, source in _paths(service, path, context):
-        if source in reader.relative and not os.path.exists(source):
+    for place, source in _relative_paths(service, path, context):
+        if not os.path.exists(source):
             message = f"{source} does not exist on the other machine, where the containers are"
             hint = (
                 "give an absolute path of that machine, or take the files there: in the image (build), as a config, or "
                 "into a named volume (cp)"
             )
             context.problems.error("not-on-the-host", message, context.span(place), place, hint)
+
+
+def _relative_paths(service: Service, path: Path, context: Context) -> Iterator[tuple[Path, str]]:
+    yield from (
+        (place, source) for place, source in _paths(service, path, context) if source in context.reader.relative
+    )
+    transport, source, _ = split_transport(service.image or "")
+    if transport and not os.path.isabs(source):
+        yield (*path, "image"), split_transport(locate_image(service.image or "", context))[1]
 
 
 def _paths(service: Service, path: Path, context: Context) -> Iterator[tuple[Path, str]]:

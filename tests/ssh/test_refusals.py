@@ -51,6 +51,27 @@ def test_a_relative_mount_must_be_at_the_same_place_there(write_remote_stack, se
     assert stack.states() == {"web": "running"}
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("services:\n  web: {image: 'rootfs:./tree', command: a}\n", "2:16"),
+        ("services:\n  web: {image: 'oci:../layout:1', command: a}\n", "2:16"),
+        ("services:\n  web: {image: a, security_opt: ['seccomp=./profile.json']}\n", "2:"),
+        ("services:\n  web: {image: a, volumes: ['~/absent:/x']}\n", "2:"),
+        (
+            "services:\n  web: {image: a, volumes: ['v:/x']}\nvolumes:\n"
+            "  v: {driver_opts: {type: none, o: bind, device: ./absent}}\n",
+            "4:",
+        ),
+        ("services:\n  web: {image: a, configs: [c]}\nconfigs:\n  c: {file: ./absent}\n", "4:"),
+    ],
+)
+def test_other_relative_paths_are_refused_at_their_place(write_remote_stack, text, place):
+    error = write_remote_stack(text).run("up", "-d", code=15).stderr
+    assert f"compose.yaml:{place}" in error
+    assert "other machine" in error or "another machine" in error
+
+
 def test_mistakes_are_shown_with_the_line_of_the_file_here(write_remote_stack):
     stack = write_remote_stack(WEB.replace("image:", "imagge:"))
     error = stack.run("up", "-d", code=15).stderr
