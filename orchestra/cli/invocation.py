@@ -30,6 +30,10 @@ class Invocation(Record):
     @property
     def context(self) -> Context:
         """Raises EnvironmentLack for a user without a home directory."""
+        return self.make_context()
+
+    def make_context(self, *, enters: bool = True) -> Context:
+        """enters: as in ``stacks.context``."""
         shared = self.shared
         project = Project(
             files=tuple(shared["files"]),
@@ -41,7 +45,8 @@ class Invocation(Record):
             all_resources=shared["all_resources"],
             compatibility=shared["compatibility"],
         )
-        return make_context(shared["driver"], project, " ".join((self.command, *self.arguments)), shared["parallel"])
+        command = " ".join((self.command, *self.arguments))
+        return make_context(shared["driver"], project, command, shared["parallel"], enters=enters)
 
     @property
     def arguments(self) -> list[str]:

@@ -12,6 +12,7 @@ from orchestra.cli.host_rules import INTERACTIVE, READING, find_refusal, reads_f
 from orchestra.cli.table import find_command
 from orchestra.errors import UserError
 from orchestra.linux import tty
+from orchestra.record import replace
 from orchestra.ssh.address import parse_address
 from orchestra.ssh.ask import Ends, ask, terminal_size
 from orchestra.ssh.order import Order
@@ -58,7 +59,8 @@ class _Journey:
         self._command = command
         self._send = send
         self._values = dict(invocation.values)
-        self._context: Context = invocation.context
+        # Nothing is done here, and ssh must run as the user it is.
+        self._context: Context = invocation.make_context(enters=False)
         self._named: list[str] = []
         self._files: list[str] = []
 
@@ -164,7 +166,7 @@ class _Journey:
         return Stock(self._context, self._services, self._named).open(path)
 
     def _order(self, ends: Ends, *, reads: bool) -> Order:
-        from orchestra.stacks.sending import pack_luggage
+        from orchestra.stacks.sending import STANDARD_INPUT, Luggage, pack_luggage
 
         name = self._command.name
         terminals = tuple(number for number, fd in enumerate(ends) if os.isatty(fd))
@@ -173,14 +175,15 @@ class _Journey:
             terminals = tuple(number for number in terminals if number)
         reads = reads or types or (name in READING and not os.isatty(0))
         is_file_needed = reads_file(name) or bool(self._files)
-        luggage = pack_luggage(self._context, self._services, self._files) if is_file_needed else None
+        luggage = pack_luggage(self._context, self._services, self._files) if is_file_needed else Luggage({}, {})
+        if STANDARD_INPUT in luggage.files:  # it cannot be read again
+            self._context = replace(self._context, files={STANDARD_INPUT: luggage.files[STANDARD_INPUT]})
         size = terminal_size()
-        variables = dict(luggage.variables) if luggage else {}
         return Order(
             words=words_of(self._invocation, self._command, self._values),
             directory=self._context.working_directory or os.getcwd(),
-            files=luggage.files if luggage else {},
-            variables=variables | self._passed_on(),
+            files=luggage.files,
+            variables=luggage.variables | self._passed_on(),
             display=self._display(),
             terminals=terminals,
             reads=reads,

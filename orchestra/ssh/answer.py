@@ -36,6 +36,8 @@ from orchestra.ssh.order import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestra.ssh.command import Command, Run
     from orchestra.ssh.frames import Frame
     from orchestra.ssh.order import Order
@@ -64,9 +66,7 @@ def answer(version: str, run: Run) -> int:
         return _BAD_ORDER
     order = decode(frames[0].content)
     session = _Session(order, start(order, run), parser)
-    for frame in frames[1:]:
-        session.take(frame)
-    session.relay()
+    session.relay(frames[1:])
     return 0
 
 
@@ -100,9 +100,11 @@ class _Session:
         elif command.terminal >= 0 and STDIN in order.terminals:
             self._sinks[STDIN] = _Sink(os.dup(command.terminal))
 
-    def relay(self) -> None:
-        """Until the command has ended and its output was sent, or the connection is lost."""
+    def relay(self, frames: Sequence[Frame]) -> None:
+        """Until the command has ended and its output was sent, or the connection is lost. frames: that came already."""
         try:
+            for frame in frames:
+                self._take(frame)
             while not self._over:
                 self._turn()
             self._finish()
@@ -110,7 +112,7 @@ class _Session:
             if not self._over:
                 self._hang_up()
 
-    def take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame) -> None:
         """Raises Garbled."""
         command = self._command
         if frame.kind == INPUT:
@@ -164,7 +166,7 @@ class _Session:
             raise ConnectionResetError
         self._parser.feed(data or b"")
         for frame in self._parser.frames():
-            self.take(frame)
+            self._take(frame)
 
     def _write(self, stream: int) -> None:
         sink = self._sinks[stream]

@@ -107,14 +107,19 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def make_context(driver: str, project: Project, command: str = "", parallel: int | None = None) -> Context:
-    """The context of this process. Raises EnvironmentLack for a user without a home directory."""
+def make_context(
+    driver: str, project: Project, command: str = "", parallel: int | None = None, *, enters: bool = True
+) -> Context:
+    """The context of this process. enters: without root, the namespaces of the home, if it has any.
+
+    Raises EnvironmentLack for a user without a home directory.
+    """
     environment = dict(os.environ)
     home = find_home(environment, os.getuid())
     if not os.path.isabs(home.data):
         hint = "set HOME or ORCHESTRA_HOME to a directory"
         raise EnvironmentLack(f"user {os.getuid()} has no home directory", hint=hint)
-    if os.geteuid() != 0 and DRIVERS[driver].needs_root:
+    if enters and os.geteuid() != 0 and DRIVERS[driver].needs_root:
         from orchestra.rootless.entry import enter_if_there
 
         enter_if_there(home)

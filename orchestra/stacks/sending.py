@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MOST = 4 * 1024 * 1024
 _MOST_OF_ALL = 40 * 1024 * 1024
-_STANDARD_INPUT = "-"
+STANDARD_INPUT = "-"
 
 
 class Luggage(Record):
@@ -56,7 +56,7 @@ def pack_luggage(context: Context, services: Sequence[str] = (), more_files: Seq
 
     files: dict[str, bytes | None] = {}
     if _reads_standard_input(context):
-        files[_STANDARD_INPUT] = sys.stdin.buffer.read(_MOST + 1)
+        files[STANDARD_INPUT] = sys.stdin.buffer.read(_MOST + 1)
     local = replace(context, files=files, may_fetch=False)
     variables = _Noting(dict(context.environment))
     noted: dict[str, None] = dict.fromkeys(more_files)
@@ -78,7 +78,7 @@ def pack_luggage(context: Context, services: Sequence[str] = (), more_files: Seq
 
 def _reads_standard_input(context: Context) -> bool:
     listed = context.environment.get("COMPOSE_FILE", "").split(":")
-    return _STANDARD_INPUT in (context.project.files or listed)
+    return STANDARD_INPUT in (context.project.files or listed)
 
 
 def _read(path: str) -> bytes | None:

@@ -60,6 +60,16 @@ def test_a_mistake_in_a_dockerfile_is_shown_at_its_place_here(write_remote_stack
     assert f"{stack.folder}/recipes/Dockerfile:2:1: unknown instruction: COPPY" in error
 
 
+def test_a_file_on_standard_input_is_built(write_remote_stack, busybox_root):
+    stack = write_remote_stack(_with_root(BUILT, busybox_root), files=FILES, COLOUR="blue")
+    piped = stack.folder / "piped.yaml"
+    piped.write_text(stack.file.read_text())
+    stack.file = "-"
+    with piped.open() as file, stack.start("build", "-q", stdin=file, cwd=piped.parent) as process:
+        assert process.wait(60) == 0
+    stack.file = piped
+
+
 def test_a_directory_is_built_without_a_compose_file(write_remote_stack, busybox_root):
     files = {"app/file": "content\n", "other": "FROM scratch\nCOPY file /\n"}
     stack = write_remote_stack("services: {}", files=files)

@@ -34,30 +34,30 @@ def stack(write_remote_stack):
     return write_remote_stack(STACK)
 
 
-def _processes(word: str) -> list[int]:
-    """Those of this run with this word in their command line."""
+def _processes(word: str, mark: str) -> list[int]:
+    """Those with this word in their command line, and the mark in their environment."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            if word.encode() in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
+            if word.encode() in (path / "cmdline").read_bytes() and mark.encode() in (path / "environ").read_bytes():
+                found.append(int(path.name))
         except OSError:
             continue
-    return found
+    return sorted(found)
 
 
 def _ssh_of(server) -> list[int]:
-    return [pid for pid in _processes(server.url) if Path(f"/proc/{pid}/exe").resolve().name == "ssh"]
+    return [pid for pid in _processes(server.url, server.url) if Path(f"/proc/{pid}/exe").resolve().name == "ssh"]
+
+
+def _left_there(server) -> list[int]:
+    return _processes("__answer", f"ORCHESTRA_HOME={server.home}")
 
 
 def _watch(stack, *words):
     process = stack.start(*words, **PIPES)
     assert "tick" in next(line for line in process.stdout if "tick" in line)
     return process
-
-
-def _left_there() -> list[int]:
-    return _processes("__answer")
 
 
 def test_the_connection_breaks_in_the_middle_of_up(stack, server):
@@ -67,7 +67,7 @@ def test_the_connection_breaks_in_the_middle_of_up(stack, server):
         _, err = process.communicate(timeout=30)
     assert process.returncode == 18
     assert "the connection to 127.0.0.1 was lost" in err
-    eventually(lambda: not _left_there())
+    eventually(lambda: not _left_there(server))
     assert stack.states() == {"web": "running"}
 
 
@@ -76,19 +76,19 @@ def test_the_command_here_is_killed(stack, server):
     with _watch(stack, "logs", "-f") as process:
         process.kill()
         process.communicate(timeout=30)
-    eventually(lambda: not _left_there() and not _ssh_of(server))
+    eventually(lambda: not _left_there(server) and not _ssh_of(server))
     assert stack.states() == {"web": "running"}
 
 
-def test_the_other_side_is_killed(stack):
+def test_the_other_side_is_killed(stack, server):
     stack.run("up", "-d")
     with _watch(stack, "logs", "-f") as process:
-        answering = min(_left_there())
+        answering = min(_left_there(server))
         os.kill(answering, signal.SIGKILL)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 18
     assert "was lost" in err
-    eventually(lambda: not _left_there())
+    eventually(lambda: not _left_there(server))
     assert stack.states() == {"web": "running"}
 
 
