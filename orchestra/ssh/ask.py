@@ -256,7 +256,7 @@ class _Session:
 
     def _loss(self) -> Unreachable:
         return Unreachable(
-            f"the connection to {self._address.server} was lost, and the command there was ended",
+            f"the connection to {self._address.server} was lost, and the command there ends with it",
             hint="what it had asked for goes on, as if its terminal had been closed: look with ps",
         )
 

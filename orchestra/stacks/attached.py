@@ -19,6 +19,7 @@ from orchestra.errors import UserError
 from orchestra.model.request import AttendRequest, StopRequest, Until
 from orchestra.model.result import AttendResult, StopResult, UpResult
 from orchestra.record import Record
+from orchestra.ssh.caller import caller
 from orchestra.stacks.keys import Detach, OpenInBrowser, ToggleLogs, ToggleWatch
 from orchestra.stacks.mail import Answered, Failed, Heard, Mail
 from orchestra.stacks.port import find_web_address
@@ -240,6 +241,13 @@ class Attached:
         return self._watch
 
     def _toggle_watch(self) -> None:
+        if caller() is not None:
+            hint = "run orchestra watch there"
+            error = UserError(
+                "the files are on the machine where the command was given, and change only there", hint=hint
+            )
+            self._audience.set_watching(False, error)
+            return
         watch = self._make_watch()
         if watch.is_on:
             watch.end()

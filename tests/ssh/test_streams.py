@@ -106,6 +106,16 @@ def test_up_in_the_foreground_ends_with_ctrl_c(stack):
     assert stack.states() == {"web": "exited"}
 
 
+def test_the_menu_of_up_does_not_watch_files_that_are_not_there(stack):
+    with Terminal(stack, "up") as terminal:
+        terminal.until("tick")
+        terminal.type("w")
+        terminal.until("change only there")
+        terminal.type("d")
+        assert terminal.end() == 0
+    assert stack.states() == {"web": "running"}
+
+
 def test_signals_reach_the_command_without_a_terminal(stack):
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with stack.start("up", **pipes) as process:
