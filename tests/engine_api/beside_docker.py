@@ -13,11 +13,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 RECORD = Path(__file__).with_name("docker.txt")
 PROMPT, INPUT = "$ docker ", "< "
 ANY_ORDER = "# in any order"
+CLIENT = "28"
+"""The version of the client whose words are in the record."""
+PORT = "$PORT"
+"""Stands for a free port of the machine."""
 
 
 class Step(NamedTuple):
@@ -71,6 +78,14 @@ def recorded() -> list[Step]:
     return steps
 
 
+def client_version() -> str:
+    """The first number of it; empty if the client is not installed."""
+    if not shutil.which("docker"):
+        return ""
+    told = subprocess.run(["docker", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return told.split()[2].partition(".")[0]
+
+
 def run_all(socket: str, root: Path) -> list[Step]:
     """The same steps with the results of the engine at a socket. root: the files of an image with busybox."""
     with tempfile.TemporaryDirectory() as directory:
@@ -93,9 +108,12 @@ def run_all(socket: str, root: Path) -> list[Step]:
         imported = docker(["import", "-c", 'CMD ["sh"]', "-c", "ENV PATH=/bin:/usr/bin", "-", "bb"], archive)
         assert imported.returncode == 0, imported.stdout
         found = []
+        port = str(free_port())
         for step in recorded():
-            done = docker(shlex.split(step.line, comments=True), step.text.encode())
-            written = normalise(done.stdout.decode(errors="replace"), any_order=ANY_ORDER in step.line)
+            line = step.line.replace(PORT, port)
+            done = docker(shlex.split(line, comments=True), step.text.encode())
+            output = done.stdout.decode(errors="replace").replace(port, PORT)
+            written = normalise(output, any_order=ANY_ORDER in line)
             code = f"[{done.returncode}]\n" if done.returncode else ""
             found.append(step._replace(result=f"{code}{written}".strip()))
         return found

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from tests.engine_api.beside_docker import recorded, run_all
+from tests.engine_api.beside_docker import CLIENT, client_version, recorded, run_all
 from tests.engine_api.conftest import serving
 from tests.examples.conftest import needs_containers
 
@@ -14,7 +12,7 @@ pytestmark = [
     *needs_containers,
     pytest.mark.xdist_group("engine_api"),
     pytest.mark.timeout(300),
-    pytest.mark.skipif(shutil.which("docker") is None, reason="the docker command must be installed"),
+    pytest.mark.skipif(client_version() != CLIENT, reason=f"version {CLIENT} of the docker command must be installed"),
 ]
 
 DIFFERENCES = {
