@@ -54,7 +54,7 @@ SHAPES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(?:Less than a second|About a minute|\d+ (?:second|minute)s?)(?= ago|\b)", "A WHILE"),
     (r"\b[\d.]+ ?[kMG]?B\b", "SIZE"),
     (r"min/avg/max = [\d./]+ ms", "TIMES"),
-    (r"\(10\.99\.0\.\d+\)", "(ADDRESS)"),
+    (r"\(10\.98\.77\.\d+\)", "(ADDRESS)"),
     (r"(?m)^ *\d+ +(?=\S+$)", "PID "),
 )
 
