@@ -55,8 +55,8 @@ def _holds_changed(situation: Situation, spec: ContainerSpec, container: Contain
     if situation.changed_networks.isdisjoint(container.networks):
         return None
     changed = [network for network in container.networks if network in situation.changed_networks]
-    if spec.initializes:
-        return changed[0]
+    if spec.initializes and container.config_hash != spec.config_hash:
+        return changed[0]  # it is only made anew with the container that it initializes
     return next((network for network in changed if not leaves(situation, spec, container, network)), None)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.observed import Created, Exited, Running
+from orchestra.model.desired import Endpoint
+from orchestra.model.observed import Created, Exited, Network, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
-from orchestra.plan.action import AnonymousVolumes, RemoveContainer
+from orchestra.plan.action import AnonymousVolumes, ConnectContainer, RemoveContainer
 from orchestra.plan.plan import plan
+from orchestra.plan.predict import predict
 from orchestra.plan.preview import preview, render_text
 from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
@@ -153,3 +155,13 @@ def test_a_network_on_which_a_stopped_one_stays_is_not_waited_for():
     stopped = preview(desired, UP, 450.0).observed
     verdict = plan(here, replace(stopped, containers={FIRST: stopped.containers[FIRST]}), {}, 500.0)
     assert (verdict.ready, verdict.converged) == ((), True)
+
+
+def test_one_that_has_run_leaves_a_network_that_is_made_anew_if_its_service_does():
+    """It need not be removed for that, unless it is only made anew together with the container that it initializes."""
+    networks = (*WEB.networks, replace(WEB.networks[0], key="back", name="s_back", config_hash="new"))
+    desired = replace(WEB, networks=networks)
+    world = replace(UP, networks={**UP.networks, "s_back": Network("s_back", config_hash="old")})
+    held = predict(world, ConnectContainer(FIRST, Endpoint("s_back", config_hash="v1"), ""), 150.0)
+    assert ready(desired, held) == [f"disconnect {FIRST}"]
+    assert ready(desired, changed(held, FIRST, config_hash="web v0")) == [f"remove {FIRST}"]
