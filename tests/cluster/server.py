@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 Object = dict[str, Any]
@@ -320,15 +321,17 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(server: Server) -> Iterator[str]:
+def serving(server: Server, context: ssl.SSLContext | None = None) -> Iterator[str]:
     """Its URL."""
     handler = type("Handler", (_Handler,), {"served": server})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         http.daemon_threads = True
+        if context is not None:
+            http.socket = context.wrap_socket(http.socket, server_side=True)
         thread = threading.Thread(target=http.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{http.server_address[1]}"
+            yield f"{'https://localhost' if context else 'http://127.0.0.1'}:{http.server_address[1]}"
         finally:
             server.over = True
             http.shutdown()

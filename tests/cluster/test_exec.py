@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import ssl
 import threading
 
 import pytest
 
+from orchestra.cluster.access import Access
+from orchestra.cluster.api import Api
+from orchestra.cluster.http import Http
 from orchestra.cluster.multiplex import Demultiplexer
 from orchestra.cluster.program import Program
 from orchestra.errors import FatalError, TemporaryError, UserError
+from tests.cluster.server import serving
 from tests.cluster.websocket import OLDER, PONG, Remote
+from tests.driver.local.image.registry.real import OPENSSL, make_certificate
 
 
 @pytest.fixture
@@ -74,6 +80,30 @@ def test_much_goes_both_ways_at_once(begin):
     assert program.wait() == 7
     for each in (stdout, stderr):
         each.close()
+
+
+@pytest.mark.skipif(not OPENSSL, reason="needs openssl")
+def test_much_goes_both_ways_at_once_over_tls(tmp_path, server):
+    make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    content = os.urandom(1 << 20) * 4
+    with serving(server, context) as url:
+        http = Http(Access(url, authority=(tmp_path / "crt").read_bytes()), {})
+        server.programs.append(lambda handler: cat(Remote(handler)))
+        session = Api(http, "default").execute("web-1", ["cat"], terminal=False)
+        pipes = [os.pipe() for _ in range(3)]
+        with Program(session, (pipes[0][0], pipes[1][1], pipes[2][1])) as program:
+            for fd in (pipes[0][0], pipes[1][1], pipes[2][1]):
+                os.close(fd)
+            with os.fdopen(pipes[0][1], "wb", 0) as stdin, os.fdopen(pipes[1][0], "rb") as stdout:
+                thread = threading.Thread(target=lambda: (stdin.write(content), stdin.close()))
+                thread.start()
+                assert stdout.read() == content
+                thread.join()
+            os.close(pipes[2][0])
+            assert program.wait() == 7
+        http.close()
 
 
 def test_an_older_cluster_is_not_told_that_input_has_ended(begin):
