@@ -82,11 +82,11 @@ def find_users(spec: ContainerSpec, range_: Range) -> OwnUsers | None:
     match spec.user_namespace:
         case OfStack():
             return None
-        case KeepId(uid, gid) if rootless:
-            from orchestra.rootless.ids import count_of, user_outside
+        case KeepId() as wanted if rootless:
+            from orchestra.rootless.ids import count_of
 
-            own = user_outside("uid") if uid is None else uid, user_outside("gid") if gid is None else gid
-            return OwnUsers(keep_map(own[0], count_of("uid")), keep_map(own[1], count_of("gid")), True, False)
+            uid, gid = _kept_ids(wanted)
+            return OwnUsers(keep_map(uid, count_of("uid")), keep_map(gid, count_of("gid")), True, False)
         case KeepId():
             whole: Map = [{"containerID": 0, "hostID": 0, "size": EVERY_ID}]
             return OwnUsers(whole, whole, False, True)
@@ -101,10 +101,15 @@ def default_user(spec: ContainerSpec) -> str:
     """The user of a container if neither it nor its image has one: the user that is kept is the one that is wanted."""
     if not isinstance(spec.user_namespace, KeepId) or not is_rootless(os.environ):
         return ""
+    return "{}:{}".format(*_kept_ids(spec.user_namespace))
+
+
+def _kept_ids(wanted: KeepId) -> tuple[int, int]:
+    """The user and the group that the stack's root is in the container, without root."""
     from orchestra.rootless.ids import user_outside
 
-    uid, gid = spec.user_namespace.uid, spec.user_namespace.gid
-    return f"{user_outside('uid') if uid is None else uid}:{user_outside('gid') if gid is None else gid}"
+    uid, gid = wanted.uid, wanted.gid
+    return user_outside("uid") if uid is None else uid, user_outside("gid") if gid is None else gid
 
 
 def check_users(spec: ContainerSpec) -> None:
