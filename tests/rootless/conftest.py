@@ -165,12 +165,17 @@ class Plain:
                     found.setdefault(fields["Name"].strip(), []).append(int(pid))
         return found
 
-    def close(self):
-        for pids in self.processes().values():
+    def _ended(self):
+        """Kill again what has been started by a process before that was killed."""
+        found = self.processes()
+        for pids in found.values():
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not self.processes())
+        return not found
+
+    def close(self):
+        eventually(self._ended)
         self.place.kill()
         self.place.wait()
         self.place.stdout.close()
