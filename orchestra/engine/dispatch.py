@@ -81,8 +81,9 @@ async def perform(driver: Driver, action: Action) -> Effect:
             await driver.connect(name, endpoint)
         case DisconnectContainer(name=name, network=left):
             await driver.disconnect(name, left)
-        case StartContainer(name=name, restarts=restarts, backoff=backoff):
-            return Effect(container=await driver.start(name, restarts=restarts, backoff=backoff))
+        case StartContainer(name=name, restarts=restarts, backoff=backoff, runs_with=runs_with):
+            started = await driver.start(name, restarts=restarts, backoff=backoff, runs_with=runs_with)
+            return Effect(container=started)
         case RunHooks():
             return Effect(output=await _run_hooks(driver, action))
         case DrainContainer(name=name):

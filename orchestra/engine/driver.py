@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.location import Location
+    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container, Image, Observed, Verb
     from orchestra.model.resource import ResourceId
     from orchestra.plan.action import AnonymousVolumes
@@ -149,7 +150,9 @@ class Driver(Protocol):
         """Take a container off a network. by_hand: ``observe`` reports it as left."""
         ...
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None: ...
+    async def start(
+        self, name: str, *, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str] | None = None
+    ) -> Container | None: ...
 
     async def drain(self, name: str) -> None:
         """Return when names and published ports lead to other containers of its service that are ready, if there are.

@@ -23,6 +23,7 @@ from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Running
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.plan.action import PullImage, StopContainer
+from orchestra.plan.clock import as_of
 from orchestra.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ class Engine:
         look.
         """
         return self._planner.desired
+
+    @property
+    def asked(self) -> Desired:
+        """The desired state of the last or first plan as it was given, whatever has happened to the clock."""
+        return self._wanted if self._adopted is None else self._adopted
 
     @property
     def observed(self) -> Observed:
@@ -181,6 +187,8 @@ class Engine:
         """Plan, and start the actions that are ready. Returns the seconds that took."""
         began, before = anyio.current_time(), self._plan
         assert self._adopted is not None
+        if self.now() < self._planner.asked_at:
+            self._plan_for(as_of(self._planner.asked, self.now()))
         changes = self._take_changes()
         self._plan = self._planner.plan(self.observed, self.in_flight(), changes, self.now())
         self._planned_for = self._adopted
@@ -216,7 +224,7 @@ class Engine:
             self._broadcast.send(self._blocked(now))
         if after.converged and (not before.converged or before.failed != after.failed):
             failed = tuple(str(failure) for failure in after.failed)
-            self._broadcast.send(ConvergedEvent(now, failed, self.desired.request.at))
+            self._broadcast.send(ConvergedEvent(now, failed, self._wanted.request.at))
 
     def _blocked(self, now: float) -> BlockedEvent:
         """What the last plan has blocked."""
@@ -253,11 +261,15 @@ class Engine:
         self._view.merge(seen, mark, self.in_flight(), images=is_new)
         if is_new:
             former = self._planner.names()
-            self._adopted, self._planner = desired, Planner(desired)
-            self._planner.stand_in(self.observed, self.now())
+            self._adopted = desired
+            self._plan_for(as_of(desired, self.now()))
             self._flights.cancel_for(self.desired)
             self._changes.update(map(ResourceId.container, former), map(ResourceId.container, self._planner.names()))
         self._wake.set()
+
+    def _plan_for(self, desired: Desired) -> None:
+        self._planner = Planner(desired)
+        self._planner.stand_in(self.observed, self.now())
 
     def _wake_up(self) -> None:
         self._wake.set()

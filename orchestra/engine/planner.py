@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.model.resource import Kind
+from orchestra.plan.clock import last_asked_at
 from orchestra.plan.parts import is_calm, plan_part, split, together
 from orchestra.plan.plan import Plan, plan
 from orchestra.plan.situation import Layout
@@ -25,12 +26,13 @@ SILENT = Plan(converged=True)
 class Planner:
     """Holds one desired state, and the last plan, or those of its parts.
 
-    asked: as the last command wants it; desired: with the stand-ins of the last plan.
+    asked: as the last command wants it, given at asked_at (Unix seconds); desired: with the stand-ins of the last plan.
     """
 
     def __init__(self, asked: Desired) -> None:
         self.asked = asked
         self.desired = asked
+        self.asked_at = last_asked_at(asked)
         self._asked = self._layout = Layout(asked)
         self._parts = split(asked)
         self._numbers = {name: number for number, part in enumerate(self._parts) for name in part.names}

@@ -24,5 +24,5 @@ async def follow_updates(
     """
     while True:
         await engine.wait(lambda _desired, _observed, plan: bool(plan.updated or plan.failing))
-        planned, observed, plan, at = engine.desired, engine.observed, engine.plan, engine.now()
+        planned, observed, plan, at = engine.asked, engine.observed, engine.plan, engine.now()
         await want(partial(after_updates, planned=planned, observed=observed, plan=plan, at=at), plan.failing)

@@ -104,7 +104,8 @@ class Container(Record):
     drained_at: when it gave its names and published ports to the other containers of its service, 0 if it did not;
     stand_in: as in ContainerSpec.
     made_with: by container whose namespaces it shares, whose volumes it mounts or that it initializes, the id that
-    container had when this one was made. Times do not tell: the clock may be set back.
+    container had when this one was made. runs_with: the same of those that it is restarted with (``restart: true``) and
+    the beginning of its last run. Times do not tell: the clock may be set back.
     """
 
     name: ContainerName
@@ -141,6 +142,7 @@ class Container(Record):
     drained_at: float = 0.0
     stand_in: bool = False
     made_with: Mapping[ContainerName, str] = {}
+    runs_with: Mapping[ContainerName, str] = {}
 
     @property
     def hooks_left(self) -> tuple[Hook, ...]:

@@ -10,6 +10,8 @@ from orchestra.model.resource import ResourceId
 from orchestra.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.model.desired import ContainerSpec, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.hook import Hook
     from orchestra.model.names import ContainerName, NetworkName, VolumeName
@@ -113,12 +115,13 @@ class CreateContainer(Record):
 
 
 class StartContainer(Record):
-    """restarts and backoff: the counts after this start, recorded with the container."""
+    """restarts and backoff: the counts after this start. runs_with: as in Container. Both are recorded with it."""
 
     name: ContainerName
     restarts: int
     backoff: int
     reason: str
+    runs_with: Mapping[ContainerName, str] = {}
 
     verb = Verb.START
 

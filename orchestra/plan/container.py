@@ -14,6 +14,7 @@ from orchestra.plan.action import (
     RemoveContainer,
     StartContainer,
 )
+from orchestra.plan.clock import is_waiting
 from orchestra.plan.connection import next_connection
 from orchestra.plan.creation import create, is_unfinished, missing_for
 from orchestra.plan.dependency import (
@@ -24,6 +25,7 @@ from orchestra.plan.dependency import (
     is_due,
     is_to_restart,
     replaced_dependency,
+    runs_with,
 )
 from orchestra.plan.earlier import find_refusal, is_checked, is_made_from, is_to_be_checked, refusal_of
 from orchestra.plan.health import describe_unhealthy
@@ -131,7 +133,7 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
             if not isinstance(allowed, Allowed):
                 return allowed
             held = wait_for_new(situation, spec) or initialize(situation, spec)
-            return held or StartContainer(spec.name, 0, 0, "its new definition was refused")
+            return held or _begin(situation, spec, "its new definition was refused")
         case Exited() as ended:
             return _after_exit(situation, spec, container, ended)
 
@@ -249,7 +251,7 @@ def _heal(situation: Situation, spec: ContainerSpec, container: Container, runni
         return None
     why = describe_unhealthy(spec.name, running.health)
     steady = running.started_at + STEADY
-    if situation.now < steady:
+    if is_waiting(running.started_at, steady, situation.now):
         reason = f"{why}; restarted {STEADY:g} s after its start"
         return Blocked(ResourceId.container(spec.name), reason, until=steady)
     return stop(situation, container, f"{why}; to be restarted")
@@ -278,19 +280,25 @@ def _after_exit(
         return None
     if (held := wait_for_rollback(situation, spec)) is not None:
         return held
-    if following.at > situation.now:
+    if is_waiting(ended.finished_at, following.at, situation.now):
         pause = f"{following.at - ended.finished_at:g} s after its end"
         resource = ResourceId.container(spec.name)
         return Blocked(resource, f"{following.reason}, {pause}", until=following.at, awaited=((resource, RESTARTED),))
     allowed = check_dependencies(situation, spec, settled=False)
     if not isinstance(allowed, Allowed):
         return allowed
-    return StartContainer(spec.name, following.restarts, following.backoff, following.reason)
+    return _begin(situation, spec, following.reason, following.restarts, following.backoff)
 
 
 def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContainer | Blocked | Failed:
     allowed = check_dependencies(situation, spec, settled=True)
     if not isinstance(allowed, Allowed):
         return allowed
-    start = StartContainer(spec.name, 0, 0, f"{why}; {allowed.reason}" if allowed.reason else why)
+    start = _begin(situation, spec, f"{why}; {allowed.reason}" if allowed.reason else why)
     return initialize(situation, spec) or start
+
+
+def _begin(
+    situation: Situation, spec: ContainerSpec, reason: str, restarts: int = 0, backoff: int = 0
+) -> StartContainer:
+    return StartContainer(spec.name, restarts, backoff, reason, runs_with(situation, spec))

@@ -25,6 +25,7 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Dependency
     from orchestra.model.health import Health
+    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation
 
@@ -239,6 +240,24 @@ def replaced_dependency(situation: Situation, spec: ContainerSpec, container: Co
         if dependency.restart and dependency.service in situation.replicas:
             name = situation.replicas[dependency.service][0].name
             seen = situation.observed.containers.get(name)
-            if seen is not None and status.started_at < seen.created_at:
+            if seen is not None and _is_newer(seen, container, status):
                 return name
     return None
+
+
+def _is_newer(seen: Container, container: Container, status: Running | Exited) -> bool:
+    if known := container.runs_with.get(seen.name):
+        return known != seen.id
+    # It is only predicted, or an earlier version of Orchestra, which did not write that down, has started it.
+    return status.started_at < seen.created_at
+
+
+def runs_with(situation: Situation, spec: ContainerSpec) -> dict[ContainerName, str]:
+    """The ids of the containers with which it is restarted."""
+    names = (
+        situation.replicas[dependency.service][0].name
+        for dependency in spec.depends_on
+        if dependency.restart and dependency.service in situation.replicas
+    )
+    containers = situation.observed.containers
+    return {name: containers[name].id for name in names if name in containers}

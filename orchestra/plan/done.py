@@ -11,6 +11,7 @@ from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.model.wish import Goal
 from orchestra.plan.action import CreateContainer, PullImage, StartContainer
+from orchestra.plan.clock import is_waiting
 from orchestra.plan.connection import next_connection
 from orchestra.plan.dependency import is_due, is_to_restart
 from orchestra.plan.earlier import refusal_of
@@ -202,7 +203,7 @@ class _Judge:
             healthy = running.health.status is HealthStatus.HEALTHY
             return (_Stage.DONE if healthy else _Stage.UNPROVEN), ""
         settled_at = running.started_at + SETTLING
-        if settled_at <= self.situation.now:
+        if not is_waiting(running.started_at, settled_at, self.situation.now):
             return _Stage.DONE, ""
         self.look_at = settled_at if self.look_at is None else min(self.look_at, settled_at)
         return _Stage.UNPROVEN, ""

@@ -166,9 +166,9 @@ def _disconnected(container: Container, network: str) -> Container:
 def _after(container: Container, action: StartContainer | RunHooks | StopContainer, now: float) -> Container:
     status = container.status
     match action:
-        case StartContainer(restarts=restarts, backoff=backoff) if not isinstance(status, Running):
-            done = container.hooks_done if restarts else 0
-            return replace(container, status=Running(0, now), restarts=restarts, backoff=backoff, hooks_done=done)
+        case StartContainer(restarts=restarts, backoff=backoff, runs_with=runs_with) if not isinstance(status, Running):
+            container = replace(container, restarts=restarts, backoff=backoff, runs_with=runs_with)
+            return replace(container, status=Running(0, now), hooks_done=container.hooks_done if restarts else 0)
         case RunHooks(hooks=hooks) if isinstance(status, Running):
             return replace(container, hooks_done=len(hooks))
         case StopContainer() if isinstance(status, Running):

@@ -10,6 +10,7 @@ from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import ResourceId
 from orchestra.plan.action import CheckContainer
+from orchestra.plan.clock import is_waiting
 from orchestra.plan.dependency import is_due
 from orchestra.plan.earlier import find_refusal
 from orchestra.plan.health import describe_unhealthy
@@ -129,18 +130,20 @@ def _stage(situation: Situation, spec: ContainerSpec, container: Container | Non
                 if health.status is HealthStatus.UNHEALTHY:
                     return Stage.OVER
                 return Stage.READY if health.status is HealthStatus.HEALTHY else Stage.PROVING
-            return Stage.READY if status.started_at + _monitor(spec) <= situation.now else Stage.PROVING
+            proven_at = status.started_at + _monitor(spec)
+            return Stage.PROVING if is_waiting(status.started_at, proven_at, situation.now) else Stage.READY
 
 
 def watched_until(situation: Situation, spec: ContainerSpec, container: Container) -> float | None:
-    """Until when (Unix seconds) a failure of this new container is one of the update; None if there is no update."""
+    """Until when (Unix seconds) a failure of this new container is one of the update; None if it no longer is."""
     status = container.status
     if spec.update is None or not isinstance(status, Running):
         return None
     is_update = spec.service in situation.updating and container.created_at >= situation.replica_wish(spec).at
     if not is_update and spec.service not in situation.stand_ins:
         return None
-    return status.started_at + spec.update.monitor
+    until = status.started_at + spec.update.monitor
+    return until if is_waiting(status.started_at, until, situation.now) else None
 
 
 def find_failure(situation: Situation, spec: ContainerSpec, container: Container | None) -> str | None:

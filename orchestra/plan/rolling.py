@@ -11,6 +11,7 @@ from orchestra.model.resource import Kind, ResourceId
 from orchestra.model.start_first import obstacle, starts_first
 from orchestra.model.update import Ending, FailureAction, Order
 from orchestra.plan.action import DrainContainer
+from orchestra.plan.clock import is_waiting
 from orchestra.plan.progress import Stage, progress_of, watched_until
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.record import Record
@@ -70,7 +71,7 @@ def hold_back(
                 reason = f"{why}; waits for {', '.join(awaited) or 'a stand-in'} to be ready"
                 return _wait(situation, spec, here, reason, awaited, awaited)
         until = here.latest + update.delay
-        if update.delay and until > situation.now:
+        if is_waiting(here.latest, until, situation.now):
             return Blocked(resource, f"{why}; waits {update.delay:g} s between replicas", until=until)
         begun.add(spec.name)
         if spec.name not in ready or (limit >= len(here.replicas) and not here.stand_ins):
@@ -115,7 +116,7 @@ def drain(situation: Situation, container: Container, here: Progress, why: str) 
             return None
         return DrainContainer(container.name, f"before it is stopped: {why}")
     until = container.drained_at + DRAINING
-    if until > situation.now:
+    if is_waiting(container.drained_at, until, situation.now):
         return Blocked(ResourceId.container(container.name), f"{why}; its last connections arrive", until=until)
     return None
 

@@ -8,6 +8,7 @@ from orchestra.model.observed import Verb
 from orchestra.model.resource import Kind, ResourceId
 from orchestra.model.wish import Recreate, Wish
 from orchestra.plan.backoff import delay
+from orchestra.plan.clock import is_waiting
 from orchestra.plan.verdict import Blocked, Failed
 from orchestra.record import Record
 
@@ -174,7 +175,7 @@ class Situation:
         if not failure.temporary:
             return Failed(resource, failure.error, failure.hint, location=failure.location)
         until = failure.at + delay(failure.attempts - 1)
-        if until <= self.now:
+        if not is_waiting(failure.at, until, self.now):
             return action
         if failure.attempts >= GIVE_UP or failure.in_use:
             hint = failure.hint or "it is tried again in the background"

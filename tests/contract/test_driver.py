@@ -84,6 +84,16 @@ async def test_a_container_tells_with_which_one_it_was_made(using, how):
                 await used.driver.remove(used.name(service), volumes=AnonymousVolumes.DELETE)
 
 
+async def test_a_run_tells_with_which_containers_it_began(using):
+    async with using("sleeper") as used:
+        await used.create("sleeper")
+        for runs_with in ({"contract-db-1": "one"}, {}):
+            await used.driver.start(used.name("sleeper"), restarts=0, backoff=0, runs_with=runs_with)
+            assert (await used.look("sleeper")).runs_with == runs_with
+            await used.driver.stop(used.name("sleeper"), signal="SIGKILL", timeout=1)
+            assert (await used.look("sleeper")).runs_with == runs_with
+
+
 async def test_a_container_is_created_runs_and_ends(using):
     async with using("quick") as used:
         created = await used.create("quick")

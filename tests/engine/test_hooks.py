@@ -105,7 +105,8 @@ async def test_a_hook_that_fails_fails_the_command_with_its_output():
             "with --timeout 0 it stops without its hooks",
         )
         assert isinstance(world.observed.containers["s-db-1"].status, Running)
-        engine.set_desired(going_down(STACK, at=clock() + 1.0, stop_timeout=0.0))
+        await anyio.sleep(0.001)  # the command comes after the failure
+        engine.set_desired(going_down(STACK, at=clock(), stop_timeout=0.0))
         assert await wait_until_down(engine) == ()
     assert not world.observed.containers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, asynccontextmanager
 from itertools import pairwise
+from math import inf
 
 import anyio
 import pytest
@@ -22,7 +23,7 @@ from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, H
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
-from orchestra.model.wish import Goal
+from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.earlier import with_earlier
 from orchestra.record import replace
 from tests.engine.conftest import punctual
@@ -352,7 +353,8 @@ async def test_what_cannot_be_started_leaves_its_siblings_alone_and_is_tried_aga
         assert [str(failure) for failure in failures] == ["container/s-bad-1: no such program"]
         seen = {name: type(container.status) for name, container in engine.observed.containers.items()}
         assert seen == {"s-bad-1": Created, "s-good-1": Running, "s-after-1": Created}
-        engine.set_desired(asked(desired, clock() + 0.001))
+        await anyio.sleep(0.001)  # the command comes after the failure
+        engine.set_desired(asked(desired, clock()))
         assert await wait_until_up(engine) == ()
         assert [name for _, name in happened(world, "started")] == ["s-good-1", "s-bad-1", "s-after-1"]
 
@@ -448,9 +450,9 @@ async def test_what_the_driver_told_of_a_start_does_not_hide_that_the_run_has_en
     class Slow(FakeDriver):
         """Tells of a start when the program has long ended, and the engine knows it."""
 
-        async def start(self, name, *, restarts, backoff):
+        async def start(self, name, **options):
             async with engine.subscribe() as events:
-                container = await super().start(name, restarts=restarts, backoff=backoff)
+                container = await super().start(name, **options)
                 async for event in events:
                     if isinstance(event, ContainerEvent) and event.change == "exited":
                         return container
@@ -477,6 +479,30 @@ async def test_what_happens_soon_after_a_plan_that_took_long_is_planned_for_toge
         assert await wait_until_up(engine) == ()
     assert min(later - earlier for earlier, later in pairwise(began)) == pytest.approx(0.03)
     assert len(began) < 30
+
+
+def runs_since(container) -> float:
+    return container.status.started_at if isinstance(container.status, Running) else inf
+
+
+@pytest.mark.parametrize("wish", [{"recreate": Recreate.ALWAYS}, {"restart": True}])
+async def test_a_clock_that_is_set_back_does_not_have_a_command_carried_out_again_and_again(wish):
+    ahead = [3600.0]
+    desired = stack(service("web", "db!", replicas=2, restart="always"), service("db"), at=clock() + ahead[0])
+    desired = wished(desired, "web", "db", at=desired.request.at, **wish)
+    world = World(desired.stack, lambda: clock() + ahead[0])
+    engine = Engine(FakeDriver(world), desired, clock=world.now)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.run)
+        assert await wait_until_up(engine) == ()
+        ahead[0] = 0.0
+        world.shift(-3600.0)
+        world.kill("s-web-2")
+        await engine.wait(lambda _desired, seen, _plan: runs_since(seen.containers["s-web-2"]) <= engine.now())
+        await engine.look_afresh()
+        assert await wait_until_up(engine) == ()
+        tasks.cancel_scope.cancel()
+    assert sorted(name for _, name in happened(world, "started")) == ["s-db-1", "s-web-1", "s-web-2", "s-web-2"]
 
 
 async def test_a_look_that_took_long_does_not_undo_what_a_full_look_has_shown():

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from random import Random
 
+    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Observed
 
 STACK = "sim"
@@ -189,10 +190,10 @@ class Versions(World):
         self._refuse("create", spec)
         super().create(spec, image_digest)
 
-    def start(self, name: str, restarts: int, backoff: int) -> None:
+    def start(self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]) -> None:
         if name in self._specs:
             self._refuse("start", self._specs[name])
-        super().start(name, restarts, backoff)
+        super().start(name, restarts, backoff, runs_with)
 
     def _note(self, what: str, name: str, spec: ContainerSpec | None = None) -> None:
         super()._note(what, name, spec)

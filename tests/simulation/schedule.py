@@ -53,7 +53,7 @@ class Schedule:
                 name: self.random.choice(calls) for name in sorted(versions) if self.random.random() < 0.15
             }
         chance = Random(f"what goes wrong in {seed}")
-        troubles = PEACE if calm else draw_troubles(chance, drift=not well_behaved)
+        troubles = PEACE if calm else draw_troubles(chance, drift=not well_behaved, illness=True)
         self.simulation = Simulation(self.commands.up(clock()), self.world, clock, troubles, seed)
         self.simulation.changed = self._note
         self.clock = clock
@@ -173,7 +173,8 @@ class Schedule:
                     continue
                 held = spec.service in self.desired.failing and container.config_hash != spec.config_hash
                 if dependency.restart and dependency.service not in self.desired.failing and not held:
-                    assert container.status.started_at >= first.created_at, f"{spec.name} did not go with {first.name}"
+                    known = container.runs_with.get(first.name)
+                    assert known == first.id, f"{spec.name} did not go with {first.name}"
                 if spec.network_mode == OfService(dependency.service):
                     assert not is_outlived(first, container), f"{spec.name} shares what {first.name} was"
 

@@ -71,11 +71,11 @@ class BrokenDriver(FakeDriver):
             raise FatalError(f"container {spec.name}: no such user")
         await super().create(spec, image_digest)
 
-    async def start(self, name, *, restarts, backoff):
+    async def start(self, name, **options):
         if self.kinds[name.split("-")[1]] == "cannot be started":
             await anyio.sleep(self.faults.pause())
             raise FatalError(f"container {name}: no such program")
-        await super().start(name, restarts=restarts, backoff=backoff)
+        await super().start(name, **options)
 
 
 class Case:

@@ -12,7 +12,7 @@ import anyio
 from orchestra.driver.fake.faults import Faults
 from orchestra.engine.driver import ProbeResult
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.model.names import NetworkName, VolumeName
+from orchestra.model.names import ContainerName, NetworkName, VolumeName
 from orchestra.model.observed import BY_HAND, Running
 from orchestra.plan.action import CreateNetwork, CreateVolume, RemoveNetwork, RemoveVolume
 from orchestra.record import replace
@@ -125,19 +125,21 @@ class FakeDriver:
         self.world.disconnect(name, network, by_hand=by_hand)
         await self._point("disconnect", name)
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
+    async def start(
+        self, name: str, *, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str] | None = None
+    ) -> Container | None:
         self.world.note_call("starting", name)
         await self._point("start", name)
         await anyio.sleep(self.world.program(name).start_seconds)
-        self.begin(name, restarts, backoff)
+        self.begin(name, restarts, backoff, runs_with or {})
         self._changed.set()
         container = self.world.observed.containers.get(name)
         await self._point("start", name)
         return container
 
-    def begin(self, name: str, restarts: int, backoff: int) -> None:
+    def begin(self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]) -> None:
         """The moment of a start at which the program begins."""
-        self.world.start(name, restarts, backoff)
+        self.world.start(name, restarts, backoff, runs_with)
 
     async def drain(self, name: str) -> None:
         await self._point("drain", name)

@@ -241,7 +241,7 @@ class World:
         """Record that a call begins, ``starting`` or ``stopping``, or that a hook has ended: ``hook COMMAND``."""
         self._note(what, name, self._specs.get(name))
 
-    def start(self, name: str, restarts: int, backoff: int) -> None:
+    def start(self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]) -> None:
         self.pass_time()
         container = self._truth.containers.get(name)
         if container is None and name in self._taken:
@@ -252,7 +252,7 @@ class World:
         now = self.now()
         run = self.program(name).run(self._runs[name])
         self._runs[name] += 1
-        action = StartContainer(container.name, restarts, backoff, "")
+        action = StartContainer(container.name, restarts, backoff, "", runs_with)
         self._truth = predict(self._truth, action, now)
         self._put_status(name, Running(1000 + sum(self._runs.values()), now))
         ends_at = None if run.exits_after is None else now + run.exits_after

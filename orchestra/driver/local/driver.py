@@ -35,7 +35,7 @@ from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.home import is_rootless
 from orchestra.linux.directory_lock import locked
 from orchestra.linux.process import parse_signal
-from orchestra.model.names import StackName
+from orchestra.model.names import ContainerName, StackName
 from orchestra.model.observed import Created, Observed, Running
 from orchestra.names.files import load_standing
 from orchestra.shim.client import start_resolver
@@ -308,17 +308,21 @@ class LocalDriver:
             await self._names.add(attachment)
         await self._projections.settle()
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
+    async def start(
+        self, name: str, *, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str] | None = None
+    ) -> Container | None:
         try:
-            return await self._start(name, restarts, backoff)
+            return await self._start(name, restarts, backoff, runs_with or {})
         except DriverError as error:
             with suppress(OSError):  # a full disk, perhaps: report the first error
                 await run_sync(store_error, self._stack_home.container(name), error.message)
             raise
 
-    async def _start(self, name: str, restarts: int, backoff: int) -> Container | None:
+    async def _start(
+        self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]
+    ) -> Container | None:
         with runtime_errors(name):
-            prepared = await self._turns.take(self._prepare_run, name, restarts, backoff)
+            prepared = await self._turns.take(self._prepare_run, name, restarts, backoff, runs_with)
         if prepared is None:
             return None
         attachment, published, sockets = prepared
@@ -350,7 +354,9 @@ class LocalDriver:
             raise self._containers.explain(name) or error from error
         return observe_container(directory), warnings
 
-    def _prepare_run(self, name: str, restarts: int, backoff: int) -> tuple[Attachment, bool, Sockets | None] | None:
+    def _prepare_run(
+        self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]
+    ) -> tuple[Attachment, bool, Sockets | None] | None:
         """Everything before a run, with the result of ``prepare`` and the sockets for questions to the name server.
 
         None if there is nothing to do because it runs.
@@ -359,7 +365,7 @@ class LocalDriver:
         if state(directory).status is Status.RUNNING:
             return None
         attachment, published = self._containers.prepare(name)
-        store_start(directory, restarts, backoff)
+        store_start(directory, restarts, backoff, runs_with)
         sockets = None if self._names is None else self._names.open(attachment)
         return attachment, published, sockets
 

@@ -5,7 +5,8 @@ Beside the files of the shim (``orchestra.shim``) the driver keeps there, see ``
 
     container.json   what the container was made as; its config_hash stays empty until it is made completely. Of one
                      that could not be made this is all there is, with its error
-    start.json       {"restarts", "backoff"} of the current run, written before it begins; "error" if it did not begin
+    start.json       {"restarts", "backoff", "runs_with"} of the current run, written before it begins; "error" if it
+                     did not begin
     stop.json        {"started_at"} of the run that was asked to stop, written before the first signal
     hooks.json       {"done"}: how many post_start hooks have succeeded since a command last started it
     pause.json       {"started_at"} of the run that was asked to stand still, written before it does
@@ -111,6 +112,7 @@ def _look(files: ContainerDirectory, container: Encoded) -> Encoded:
         **(connected if attachment else {}),
         **{key: start[key] for key in COUNTS if isinstance(start.get(key), int)},
         **({"error": start["error"]} if isinstance(start.get("error"), str) else {}),
+        **({"runs_with": start["runs_with"]} if isinstance(start.get("runs_with"), dict) else {}),
         **({"drained_at": attachment["drained_at"]} if attachment.get("drained_at") else {}),
         **({"hooks_done": _hooks_done(files)} if container.get("post_start") else {}),
         "status": status,

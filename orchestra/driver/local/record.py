@@ -15,9 +15,10 @@ from orchestra.record import Record
 from orchestra.shim.state import Status, state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestra.driver.local.net.attachment import Attachment
+    from orchestra.model.names import ContainerName
 
 T = TypeVar("T")
 
@@ -80,13 +81,13 @@ def store_record(directory: str, record: ContainerRecord) -> None:
     ContainerDirectory(directory).store(RECORD, encode(record))
 
 
-def store_start(directory: str, restarts: int, backoff: int) -> None:
+def store_start(directory: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]) -> None:
     """Before a run: what was known of the last run says nothing about it. Hooks belong to commands, not to runs.
 
     One that has a health check is not well until the first probe says so.
     """
     files = ContainerDirectory(directory)
-    files.store(START, {"restarts": restarts, "backoff": backoff})
+    files.store(START, {"restarts": restarts, "backoff": backoff, "runs_with": dict(runs_with)})
     files.remove(STOP, PAUSE, *(() if restarts else (HOOKS,)))
     if files.load_sound(RECORD).get("container", {}).get("healthcheck"):
         files.store(HEALTH, {"health": {"status": HealthStatus.STARTING}})

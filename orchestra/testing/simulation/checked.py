@@ -19,7 +19,7 @@ from orchestra.plan.replace import is_outlived
 from orchestra.plan.restart import next_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from orchestra.driver.fake.faults import Faults
     from orchestra.driver.fake.world import World
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestra.engine.loop import Engine
     from orchestra.model.desired import ContainerSpec, Desired
     from orchestra.model.hook import Hook
+    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container
     from orchestra.plan.action import AnonymousVolumes
 
@@ -87,7 +88,9 @@ class CheckedDriver(FakeDriver):
         with self._alone(spec.name, "create"):
             return await super().create(spec, image_digest)
 
-    async def start(self, name: str, *, restarts: int, backoff: int) -> Container | None:
+    async def start(
+        self, name: str, *, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str] | None = None
+    ) -> Container | None:
         inits: dict[str, ContainerSpec] = {
             init.name: init for spec in self._desired.of_services for init in spec.pre_start
         }
@@ -115,13 +118,13 @@ class CheckedDriver(FakeDriver):
                     self._assert_held(name, replica, dependency.condition)
                     assert restarts or self._has_run_its_hooks(replica.name), f"{name} was started before those hooks"
         with self._alone(name, "start"):
-            return await super().start(name, restarts=restarts, backoff=backoff)
+            return await super().start(name, restarts=restarts, backoff=backoff, runs_with=runs_with)
 
-    def begin(self, name: str, restarts: int, backoff: int) -> None:
+    def begin(self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]) -> None:
         spec = self._desired.container(name)
         unwanted = spec is not None and spec.one_off is None and self._desired.wish_of(spec).rests
         assert not unwanted, f"the start of {name} went on, although it is to rest"
-        super().begin(name, restarts, backoff)
+        super().begin(name, restarts, backoff, runs_with)
 
     def _assert_initialized(self, name: str, spec: ContainerSpec) -> None:
         """Every init container has completed since the container that it initializes was created, in order."""
@@ -199,7 +202,7 @@ class CheckedDriver(FakeDriver):
     def _was_decided_before(self, name: str, wish: Wish) -> bool:
         """Whether what is under way was begun for an earlier command than the last one about its service."""
         begun = [each.at for each in self.engine.snapshot().under_way if each.resource == ResourceId.container(name)]
-        return any(at < wish.at for at in begun)
+        return any(at < wish.at or self.world.is_shifted for at in begun)
 
     def _assert_no_dependent_runs(self, name: str) -> None:
         containers = self.world.observed.containers

@@ -14,7 +14,6 @@ from orchestra.engine.updates import follow_updates
 from orchestra.model.observed import Exited
 from orchestra.plan.one_offs import after_runs
 from orchestra.plan.plan import plan
-from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.testing.simulation.checked import CheckedDriver
 from orchestra.testing.simulation.troubles import PEACE
 from orchestra.testing.simulation.watch import Watch
@@ -47,7 +46,7 @@ EFFORT_FOR_EACH = 3
 """How much may be done for each reason; at most 2.3 was seen in hundreds of lives."""
 ILL_FOR = (1.0, 20.0, 90.0)
 """Virtual seconds that an illness takes: too short to be noticed, or long enough to be unhealthy."""
-JUMPS = (-2.0, 30.0, 3600.0)
+JUMPS = (-3600.0, -2.0, 30.0, 3600.0)
 """Seconds by which the clock is set."""
 
 
@@ -217,8 +216,7 @@ class Simulation:
         assert view.containers == truth.containers, "the engine sees other containers than there are"
         assert view.networks == truth.networks, "the engine sees other networks than there are"
         assert view.volumes == truth.volumes, "the engine sees other volumes than there are"
-        desired = with_stand_ins(self.desired, view, self.clock())
-        left = plan(desired, view, {}, self.clock())
+        left = plan(self.running.desired, view, {}, self.clock())
         assert not left.ready, f"there is something left to do: {left.ready}"
         self._check_leftovers()
         self._check_effort()

@@ -48,13 +48,13 @@ class Troubles(Record):
 PEACE = Troubles()
 
 
-def draw_troubles(chance: Random, *, drift: bool = True) -> Troubles:
-    """Some of everything. drift: whether others may do something to the containers."""
+def draw_troubles(chance: Random, *, drift: bool = True, illness: bool = False) -> Troubles:
+    """Some of everything. drift: whether others may do something to the containers. illness: whether these may fail."""
     return Troubles(
         crashes=chance.randint(0, 5),
         drift=chance.choice([0, 0, 1, 3]) if drift else 0,
         clock_jumps=chance.choice([0, 0, 0, 1, 2]),
-        illnesses=chance.choice([0, 0, 1, 2]),
+        illnesses=chance.choice([0, 0, 1, 2]) if illness else 0,
         errors=chance.random() * 0.1,
         slow=chance.choice([0.0, 0.0, 0.02]),
         latency=chance.choice([0.0, 0.1, 1.0]),
