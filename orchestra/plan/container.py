@@ -21,11 +21,11 @@ from orchestra.plan.dependency import (
     HEALTHY,
     RESTARTED,
     Allowed,
+    begin_run,
     check_dependencies,
     is_due,
     is_to_restart,
     replaced_dependency,
-    runs_with,
 )
 from orchestra.plan.earlier import find_refusal, is_checked, is_made_from, is_to_be_checked, refusal_of
 from orchestra.plan.health import describe_unhealthy
@@ -133,7 +133,7 @@ def _go_back(situation: Situation, earlier: Earlier, container: Container | None
             if not isinstance(allowed, Allowed):
                 return allowed
             held = wait_for_new(situation, spec) or initialize(situation, spec)
-            return held or _begin(situation, spec, "its new definition was refused")
+            return held or begin_run(situation, spec, "its new definition was refused")
         case Exited() as ended:
             return _after_exit(situation, spec, container, ended)
 
@@ -287,18 +287,12 @@ def _after_exit(
     allowed = check_dependencies(situation, spec, settled=False)
     if not isinstance(allowed, Allowed):
         return allowed
-    return _begin(situation, spec, following.reason, following.restarts, following.backoff)
+    return begin_run(situation, spec, following.reason, following.restarts, following.backoff)
 
 
 def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContainer | Blocked | Failed:
     allowed = check_dependencies(situation, spec, settled=True)
     if not isinstance(allowed, Allowed):
         return allowed
-    start = _begin(situation, spec, f"{why}; {allowed.reason}" if allowed.reason else why)
+    start = begin_run(situation, spec, f"{why}; {allowed.reason}" if allowed.reason else why)
     return initialize(situation, spec) or start
-
-
-def _begin(
-    situation: Situation, spec: ContainerSpec, reason: str, restarts: int = 0, backoff: int = 0
-) -> StartContainer:
-    return StartContainer(spec.name, restarts, backoff, reason, runs_with(situation, spec))

@@ -16,6 +16,7 @@ from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal
 from orchestra.named_tuple import NamedTuple
+from orchestra.plan.action import StartContainer
 from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import exit_text, next_run
@@ -25,7 +26,6 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from orchestra.model.desired import ContainerSpec, Dependency
     from orchestra.model.health import Health
-    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation
 
@@ -252,12 +252,15 @@ def _is_newer(seen: Container, container: Container, status: Running | Exited) -
     return status.started_at < seen.created_at
 
 
-def runs_with(situation: Situation, spec: ContainerSpec) -> dict[ContainerName, str]:
-    """The ids of the containers with which it is restarted."""
+def begin_run(
+    situation: Situation, spec: ContainerSpec, reason: str, restarts: int = 0, backoff: int = 0
+) -> StartContainer:
+    """Start it, and have it noted which containers are there with which it is restarted."""
     names = (
         situation.replicas[dependency.service][0].name
         for dependency in spec.depends_on
         if dependency.restart and dependency.service in situation.replicas
     )
     containers = situation.observed.containers
-    return {name: containers[name].id for name in names if name in containers}
+    runs_with = {name: containers[name].id for name in names if name in containers}
+    return StartContainer(spec.name, restarts, backoff, reason, runs_with)
