@@ -70,7 +70,9 @@ class Probes:
                 await self._record(watch.name, watch.started_at, health, None)
             while True:
                 probe = next_probe(watch.healthcheck, watch.started_at, health)
-                await anyio.sleep(max(0.0, probe.at - self._now()))
+                # Never longer, although the clock may have been set back since the last probe.
+                longest = max(watch.healthcheck.interval, watch.healthcheck.start_interval)
+                await anyio.sleep(max(0.0, min(probe.at - self._now(), longest)))
                 began = self._now()
                 try:
                     result = await self._driver.probe(watch.name, watch.healthcheck.test, timeout=probe.timeout)
