@@ -165,8 +165,8 @@ class Plain:
                     found.setdefault(fields["Name"].strip(), []).append(int(pid))
         return found
 
-    def _ended(self):
-        """Kill again what has been started by a process before that was killed."""
+    def has_ended(self):
+        """Kills what there is. Some processes begin others anew, which are there when this is asked again."""
         found = self.processes()
         for pids in found.values():
             for pid in pids:
@@ -175,7 +175,7 @@ class Plain:
         return not found
 
     def close(self):
-        eventually(self._ended)
+        eventually(self.has_ended)
         self.place.kill()
         self.place.wait()
         self.place.stdout.close()
