@@ -57,10 +57,11 @@ class Foreground:
         self.process = stack.start("up", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.out: list[str] = []
 
-    def wait_for(self, line):
-        while not self.out or self.out[-1] != line:
+    def wait_for(self, *lines):
+        """In any order: one that has started may say so after one that was started later."""
+        while not set(lines) <= set(self.out):
             text = self.process.stdout.readline()
-            assert text, f"{line!r} was not shown: {self.out} {self.process.stderr.read()}"
+            assert text, f"{lines} were not shown: {self.out} {self.process.stderr.read()}"
             self.out.append(text.rstrip("\n"))
 
     def interrupt(self):
@@ -115,7 +116,7 @@ def test_services_flags_and_time_stamps_choose_what_is_shown(write_stack):
 def test_ctrl_c_stops_in_reverse_order_with_every_last_word_and_keeps_the_containers(write_stack):
     stack = write_stack(LASTING)
     up = Foreground(stack)
-    up.wait_for("web-1  | web")
+    up.wait_for("db-1   | db", "web-1  | web")
     up.interrupt()
     out, err, code = up.end()
     assert code == 130
@@ -125,7 +126,7 @@ def test_ctrl_c_stops_in_reverse_order_with_every_last_word_and_keeps_the_contai
     assert "stack-db-1 Stopped" in err
     assert {row["State"] for row in stack.containers().values()} == {"exited"}
     again = Foreground(stack)
-    again.wait_for("web-1  | web")
+    again.wait_for("db-1   | db", "web-1  | web")
     again.process.terminate()
     assert again.end()[2] == 130
 
@@ -189,7 +190,7 @@ def test_what_cannot_start_is_said_and_ends_it(write_stack):
 def test_going_down_elsewhere_ends_it(write_stack):
     stack = write_stack(LASTING)
     up = Foreground(stack)
-    up.wait_for("web-1  | web")
+    up.wait_for("db-1   | db", "web-1  | web")
     stack.run("down")
     out, _err, code = up.end()
     assert code == 0
@@ -200,7 +201,7 @@ def test_going_down_elsewhere_ends_it(write_stack):
 def test_the_supervisor_may_be_killed_meanwhile(write_stack):
     stack = write_stack(LASTING)
     up = Foreground(stack)
-    up.wait_for("web-1  | web")
+    up.wait_for("db-1   | db", "web-1  | web")
     with unix_socket.connect(f"{stack.home}/run/stacks/stack/control.sock") as connection:
         greeting = json.loads(connection.makefile().readline())
     os.kill(greeting["supervisor"], signal.SIGKILL)
