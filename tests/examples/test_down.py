@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
+import shutil
 
 import pytest
 
 from orchestra.linux.mounts import mount
+from orchestra.linux.network import libnftables
 from tests.examples.conftest import eventually
 
 pytestmark = [
@@ -64,15 +65,21 @@ def test_what_cannot_be_removed_is_named_with_the_reason(write_stack, tmp_path):
 
 
 def test_a_removal_that_failed_half_way_is_not_said_to_be_done(write_stack, tmp_path):
-    """The rules of a network cannot be removed: the program that does so fails."""
+    """The rules of a network cannot be removed: there is no library that does so, and the program fails."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    fake = programs / "nft"
-    stack = write_stack(WEB, PATH=f"{programs}:{os.environ['PATH']}")
+    (programs / libnftables.LIBRARY).touch()
+    fake, luck = programs / "nft", programs / "luck"
+    luck.touch()
+    fake.write_text(
+        "#!/bin/sh\nunset LD_LIBRARY_PATH\n"
+        f"[ -e {luck} ] && exec {shutil.which('nft')} \"$@\"\necho 'nft: out of luck' >&2\nexit 1\n"
+    )
+    fake.chmod(0o755)
+    stack = write_stack(WEB, PATH=f"{programs}:{os.environ['PATH']}", LD_LIBRARY_PATH=str(programs))
     stack.run("up", "-d")
-    fake.write_text("#!/bin/sh\necho 'nft: out of luck' >&2\nexit 1\n")
-    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    luck.unlink()
     done = stack.run("down", code=1)
     assert "out of luck" in done.stderr
-    fake.unlink()
+    luck.touch()
     stack.run("down")

@@ -229,8 +229,6 @@ class Containers:
         with self._images.content.held():
             image = self._images.resolve(image_digest)
             spec = self._completed(spec, image)
-            check_users(spec)
-            user = _user(spec, image)
             seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
             mounted = self._mounted_images.digests(spec)
             made_with = kept.record.container.made_with if kept else self._made_with(spec)
@@ -240,16 +238,17 @@ class Containers:
             )
             joins = self._joins(spec)
             record = ContainerRecord(replace(container, config_hash=""), spec.ports, joins)
-            if isinstance(spec.user_namespace, Auto):
-                needed = ids_needed(user, _text(image, "/etc/passwd"), _text(image, "/etc/group"))
-                with locked(self._home.stacks_run):
-                    # What a container wrote has owners of the range that it had then.
-                    ids = kept.record.ids if kept else choose_ids(self._home, spec, spec.user_namespace.size or needed)
-                    record = replace(record, ids=ids)
-                    store_record(directory, record)
-            else:
-                store_record(directory, record)
+            store_record(directory, record)
             self._known.add(spec.name)
+        check_users(spec)
+        user = _user(spec, image)
+        if isinstance(spec.user_namespace, Auto):
+            needed = ids_needed(user, _text(image, "/etc/passwd"), _text(image, "/etc/group"))
+            with locked(self._home.stacks_run):
+                # What a container wrote has owners of the range that it had then.
+                ids = kept.record.ids if kept else choose_ids(self._home, spec, spec.user_namespace.size or needed)
+                record = replace(record, ids=ids)
+                store_record(directory, record)
         ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec), sharing=spec.service)
         attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
         users = find_users(spec, record.ids)
