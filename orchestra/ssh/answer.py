@@ -169,7 +169,9 @@ class _Session:
             self._take(frame)
 
     def _write(self, stream: int) -> None:
-        sink = self._sinks[stream]
+        sink = self._sinks.get(stream)
+        if sink is None:  # its end was read in this turn, and all of it is written
+            return
         before = len(sink.box)
         try:
             taken = sink.box.write()
