@@ -13,7 +13,7 @@ from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -48,6 +48,18 @@ class SystemCallError(OSError):
         subject = f"{self.call} {self.filename}" if self.filename else self.call
         text = f"{subject}: {self.strerror}"
         return f"{text} ({self.hint})" if self.hint else text
+
+
+def load_library(name: str, functions: Iterable[tuple[str, type | None, tuple[type, ...]]]) -> ctypes.CDLL | None:
+    """A library with the types of its functions: name, result, arguments. None if it is not installed."""
+    try:
+        library = ctypes.CDLL(name)
+    except OSError:
+        return None
+    for each, result, arguments in functions:
+        function = getattr(library, each)
+        function.restype, function.argtypes = result, arguments
+    return library
 
 
 def declare(name: str, *arguments: type) -> ctypes._NamedFuncPointer:

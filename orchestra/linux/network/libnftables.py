@@ -14,6 +14,7 @@ import subprocess
 import threading
 
 from orchestra.linux.network.nftables import NETLINK_NETFILTER
+from orchestra.linux.syscall import load_library
 
 LIBRARY, PROGRAM = "libnftables.so.1", "nft"
 NFT_CTX_OUTPUT_JSON = 1 << 4  # libnftables(3)
@@ -42,12 +43,8 @@ def is_installed() -> bool:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    try:
-        library = ctypes.CDLL(LIBRARY)
-    except OSError:
-        return None
     context, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
-    for name, result, arguments in (
+    functions = (
         ("nft_ctx_new", context, (ctypes.c_uint32,)),
         ("nft_ctx_free", None, (context,)),
         ("nft_ctx_output_set_flags", None, (context, ctypes.c_uint)),
@@ -56,10 +53,8 @@ def _library() -> ctypes.CDLL | None:
         ("nft_ctx_get_output_buffer", text, (context,)),
         ("nft_ctx_get_error_buffer", text, (context,)),
         ("nft_run_cmd_from_buffer", number, (context, text)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
+    )
+    return load_library(LIBRARY, functions)
 
 
 def _run_library(library: ctypes.CDLL, commands: bytes) -> bytes:

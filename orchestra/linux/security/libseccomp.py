@@ -17,7 +17,7 @@ import struct
 from errno import EEXIST, EINVAL, ENOSYS, EPERM
 from typing import Any
 
-from orchestra.linux.syscall import SystemCallError
+from orchestra.linux.syscall import SystemCallError, load_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,12 +106,8 @@ class _Comparison(ctypes.Structure):
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    try:
-        library = ctypes.CDLL(LIBRARY)
-    except OSError:
-        return None
     u32, pointer, text = ctypes.c_uint32, ctypes.c_void_p, ctypes.c_char_p
-    for name, result, arguments in (
+    functions = (
         ("seccomp_init", pointer, (u32,)),
         ("seccomp_release", None, (pointer,)),
         ("seccomp_attr_set", ctypes.c_int, (pointer, ctypes.c_int, u32)),
@@ -121,10 +117,8 @@ def _library() -> ctypes.CDLL | None:
         ("seccomp_syscall_resolve_name", ctypes.c_int, (text,)),
         ("seccomp_rule_add_array", ctypes.c_int, (pointer, u32, ctypes.c_int, ctypes.c_uint, pointer)),
         ("seccomp_export_bpf", ctypes.c_int, (pointer, ctypes.c_int)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
+    )
+    return load_library(LIBRARY, functions)
 
 
 def is_installed() -> bool:
