@@ -6,7 +6,6 @@ with the supervisor, at the end of its standard input; the next supervisor start
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from orchestra.control.following import load_following, store_following
+from orchestra.engine.companion import run_companion
 from orchestra.errors import UserError
 from orchestra.model.event import FileChange, FileEvent
 from orchestra.model.following import Following
@@ -94,7 +94,8 @@ class Follower:
                 await self._changed.wait()
             at, began = self._following.follow.at, anyio.current_time()
             with anyio.CancelScope() as self._running:
-                await self._run(self._following.follow.driver)
+                arguments = [self._home.name, self._following.follow.driver]
+                await run_companion(MODULE, arguments, refusal="the files of the stack cannot be followed")
             if self._is_followed_since(at):
                 delay = backoff.next_delay(anyio.current_time() - began)
                 print(f"the process that follows the files has ended: another in {delay:.2f} s", file=sys.stderr)
@@ -103,23 +104,6 @@ class Follower:
 
     def _is_followed_since(self, at: float) -> bool:
         return self._following is not None and self._following.follow.at == at
-
-    async def _run(self, driver: str) -> None:
-        command = [sys.executable, "-P", "-m", MODULE, self._home.name, driver]
-        try:
-            process = await anyio.open_process(
-                command, stdin=subprocess.PIPE, stdout=None, stderr=None, start_new_session=True
-            )
-        except OSError as error:
-            print(f"the files of the stack cannot be followed: {error}", file=sys.stderr, flush=True)
-            return
-        try:
-            await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
 
     async def _store(self, following: Following | None) -> None:
         await anyio.to_thread.run_sync(store_following, self._home, following)

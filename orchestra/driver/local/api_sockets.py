@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -19,6 +18,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from orchestra.container.directory import ContainerDirectory
+from orchestra.engine.companion import run_companion
 from orchestra.linux import private_files, unix_socket
 from orchestra.linux.mounts import mount_tree
 from orchestra.linux.mounts.mount import MNT_DETACH, unmount
@@ -82,27 +82,10 @@ class ApiSockets:
         while True:
             await anyio.wait_readable(listener)
             began = anyio.current_time()
-            await self._answer(access, listener)
+            fd = listener.fileno()
+            arguments = [self._home.name, access.value, str(fd)]
+            await run_companion(MODULE, arguments, refusal="the API cannot be served", pass_fds=(fd,))
             await anyio.sleep(backoff.next_delay(anyio.current_time() - began))
-
-    async def _answer(self, access: ApiAccess, listener: socket.socket) -> None:
-        """Until the process has ended. Its standard input is at its end when this one is gone."""
-        fd = listener.fileno()
-        command = [sys.executable, "-P", "-m", MODULE, self._home.name, access.value, str(fd)]
-        try:
-            process = await anyio.open_process(
-                command, stdin=subprocess.PIPE, stdout=None, stderr=None, start_new_session=True, pass_fds=(fd,)
-            )
-        except OSError as error:
-            print(f"the API cannot be served: {error}", file=sys.stderr, flush=True)
-            return
-        try:
-            await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-            with anyio.CancelScope(shield=True):
-                await process.aclose()
 
     def _find(self, name: str) -> list[tuple[ApiAccess, str]]:
         """What the container was made with: each access, and the path of its socket in the container."""
