@@ -163,24 +163,26 @@ def attend(connection: socket.socket, pid: int, fds: list[int], warnings: list[s
 
     A requester that has hung up cannot be told: it has never learned that the program runs, so that is killed.
     """
-    pidfd = fds[0]
     try:
         wire.send(connection, {"pid": pid, "warnings": warnings}, fds)
     except OSError:
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        _kill_group(pid)
         raise
     for fd in fds[1:]:
         os.close(fd)
-    if tied:
-        kill_when_abandoned(connection, pidfd)
+    if tied and fds[0] not in first_readable([fds[0], connection.fileno()]):
+        _kill_group(pid)
     _pid, status = os.waitpid(pid, 0)
     tell(connection, {"exit_code": process.exit_code(status)})
 
 
-def kill_when_abandoned(connection: socket.socket, pidfd: int) -> None:
-    """Return when the program has ended; kill it if the other side hangs up."""
-    if pidfd not in first_readable([pidfd, connection.fileno()]):
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+def _kill_group(pid: int) -> None:
+    """Kill a program, a child of ours in a session of its own, and what it has started: all of its process group.
+
+    Killed alone, a shell would leave the command behind that it waits for. A group that the program has made by itself,
+    as for a job of an interactive shell, stays.
+    """
+    os.killpg(os.getpgid(pid), signal.SIGKILL)
 
 
 def bear_within(linux: Linux, container: int, target: int) -> None:

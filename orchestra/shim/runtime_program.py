@@ -170,6 +170,8 @@ class RuntimeProgram(NamedTuple):
                 process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
                 if os.getppid() != own_pid:
                     os._exit(1)
+            if requester is not None:
+                os.setsid()  # not every runtime gives the program a session of its own
             oom_score.restore()
             _become([*arguments, *words], streams, layers, self.directory.file("rootfs"), subpaths)
         if requester is not None and not _ends_before(pid, requester):

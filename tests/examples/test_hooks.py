@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 from tests.examples.conftest import eventually, needs_containers
 from tests.examples.test_survival import greeting
@@ -52,6 +53,16 @@ def make(write_stack):
         return lines
 
     return stack, log, events
+
+
+def at_gate(log: Path) -> list[int]:
+    """The processes of hooks that wait for the gate in this directory."""
+    waiting = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if (directory / "cmdline").read_bytes() == b"cat\0/log/gate\0" and log.samefile(directory / "root/log"):
+                waiting.append(int(directory.name))
+    return waiting
 
 
 def test_hooks_run_in_order_with_every_command_and_not_at_a_crash(write_stack):
@@ -116,7 +127,10 @@ def test_a_hook_whose_supervisor_is_killed_runs_again(write_stack):
     home = stack.folder.parent / "home"
     eventually(lambda: list(home.rglob("hooks.json")))  # the success of the first is recorded
     (control,) = home.rglob("control.sock")
+    eventually(lambda: at_gate(log))
+    (interrupted,) = at_gate(log)
     os.kill(greeting(control.parent)["supervisor"], signal.SIGKILL)
+    eventually(lambda: interrupted not in at_gate(log))
 
     def has_passed_the_gate() -> bool:
         with suppress(OSError):  # no hook waits there, yet or any more

@@ -18,7 +18,7 @@ from orchestra.linux.cgroup import freezer
 from orchestra.linux.syscall import SystemCallError
 from orchestra.shim import client
 from tests.forking import fork
-from tests.shim.conftest import NAMESPACES, eventually, wait_for_exit
+from tests.shim.conftest import NAMESPACES, eventually
 
 
 @pytest.fixture
@@ -122,12 +122,11 @@ def test_a_terminal_can_be_resized_and_nothing_else(running):
         execution.resize(1, 1)
 
 
-def test_what_is_tied_is_killed_when_it_is_abandoned(running):
-    execution = running.execute("sleep", "61", tied=True)
-    pidfd = os.pidfd_open(execution.pid)
+def test_what_is_tied_is_killed_with_its_children_when_it_is_abandoned(running):
+    execution = running.execute("sh", "-c", "sleep 61 & sleep 62; true", tied=True)
+    eventually(lambda: len(running.cgroup.processes()) == 4)
     execution.close()
-    wait_for_exit(pidfd)
-    os.close(pidfd)
+    eventually(lambda: running.cgroup.processes() == [running.state().pid])
 
 
 def test_what_is_not_tied_goes_on(running):

@@ -26,7 +26,7 @@ from tests.shim.test_execution import (
     test_only_a_running_container_can_be_entered,  # noqa: F401
     test_standard_streams_and_exit_code,  # noqa: F401
     test_what_hangs_up_takes_back_a_program_that_the_container_has_stopped_on_its_way,  # noqa: F401
-    test_what_is_tied_is_killed_when_it_is_abandoned,  # noqa: F401
+    test_what_is_tied_is_killed_with_its_children_when_it_is_abandoned,  # noqa: F401
 )
 from tests.shim.test_limits import (
     test_memory_beyond_the_limit_kills_and_is_recorded,  # noqa: F401

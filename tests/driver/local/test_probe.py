@@ -30,6 +30,16 @@ async def test_a_probe_that_the_container_stops_runs_into_its_timeout_and_leaves
     eventually(lambda: container.cgroup.processes() == [first])
 
 
+async def test_a_probe_at_its_timeout_leaves_nothing_of_what_it_has_started(stack):
+    container = stack.container("sleep", "60")
+    container.run()
+    runtime = Runtime(stack.home.fork_socket)
+    result = await probe.run(runtime, container.directory, ("sh", "-c", "sleep 1000 & sleep 1001; true"), 0.3)
+    assert result.exit_code is None
+    first = container.state().pid
+    eventually(lambda: container.cgroup.processes() == [first])
+
+
 async def test_a_probe_keeps_its_first_output(stack):
     container = stack.container("sleep", "60")
     container.run()
