@@ -31,7 +31,8 @@ from orchestra.linux.mounts.mount import MS_PRIVATE, MS_REC, mount
 from orchestra.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS, unshare
 from orchestra.linux.network import netlink
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec, Port
+from orchestra.model.container import ContainerSpec, Endpoint, Port
+from orchestra.model.desired import NetworkSpec
 
 PORT = 5001
 SERVER = f"""

@@ -19,7 +19,8 @@ from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.engine.planner import Planner
-from orchestra.model.desired import Condition, Request, Restart, RestartPolicy
+from orchestra.model.container import Condition, Restart, RestartPolicy
+from orchestra.model.desired import Request
 from orchestra.plan.plan import plan
 from orchestra.record import replace
 from orchestra.testing.simulation.simulation import WallClock

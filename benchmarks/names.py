@@ -40,7 +40,8 @@ from orchestra.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS, unshare
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec
+from orchestra.model.container import ContainerSpec, Endpoint
+from orchestra.model.desired import NetworkSpec
 from orchestra.names.message import wire_name
 
 AARDVARK = "/usr/lib/podman/aardvark-dns"

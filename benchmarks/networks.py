@@ -31,7 +31,8 @@ def measure(directory: str, count: int) -> dict[str, float]:
     from orchestra.home import find_home
     from orchestra.linux.mounts.mount import MS_PRIVATE, MS_REC, mount
     from orchestra.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS, unshare
-    from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec
+    from orchestra.model.container import ContainerSpec, Endpoint
+    from orchestra.model.desired import NetworkSpec
 
     unshare(CLONE_NEWNET | CLONE_NEWNS)
     mount("", "/", flags=MS_PRIVATE | MS_REC)

@@ -10,17 +10,8 @@ from __future__ import annotations
 
 import time
 
-from orchestra.model.desired import (
-    Condition,
-    ContainerSpec,
-    Dependency,
-    Desired,
-    Endpoint,
-    HealthcheckSpec,
-    ImageSpec,
-    NetworkSpec,
-    Request,
-)
+from orchestra.model.container import Condition, ContainerSpec, Dependency, Endpoint, HealthcheckSpec
+from orchestra.model.desired import Desired, ImageSpec, NetworkSpec, Request
 from orchestra.model.observed import Created, Observed
 from orchestra.plan.done import judge_up
 from orchestra.plan.plan import plan

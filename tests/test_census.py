@@ -84,12 +84,15 @@ def test_a_pinned_namespace_is_noticed(tmp_path):
 
 ELSEWHERE = ("unshare", "--mount", "sh", "-c", 'umount "$0" && exec "$@"', "MARK")
 MOUNTED = ("unshare", "--mount", "sh", "-c", 'umount "$0" && mount -t tmpfs none BASE; exec "$@"', "MARK")
+FORGET = "awk '/RUN/ {print $5}' /proc/self/mountinfo | tac | xargs umount --lazy"
+OTHERS = ("unshare", "--mount", "sh", "-c", f'{FORGET} && exec "$@"', "MARK")
+"""Without what other tests of the run have mounted at the moment."""
 CHILDREN = {
     "in the run's mount namespace": ((), {}, True),
     "with the run in its environment": (ELSEWHERE, {run.VARIABLE: "BASE"}, True),
     "with a home of the run": (ELSEWHERE, {"ORCHESTRA_HOME": "BASE/x/home"}, True),
     "with a mount of the run": (MOUNTED, {}, True),
-    "of others": (ELSEWHERE, {"ORCHESTRA_HOME": "/tmp/other"}, False),
+    "of others": (OTHERS, {"ORCHESTRA_HOME": "/tmp/other"}, False),
 }
 
 
@@ -99,7 +102,9 @@ def test_a_process_is_noticed(tmp_path, kind):
     base = run.current().base
     (tmp_path / "mounted").mkdir()
     mark = str(run.current().mark)
-    words = [word.replace("BASE", f"{tmp_path}/mounted").replace("MARK", mark) for word in before]
+    words = [
+        word.replace("BASE", f"{tmp_path}/mounted").replace("MARK", mark).replace("RUN", str(base)) for word in before
+    ]
     script = "import os; print(os.getpid(), flush=True); input()"
     child = subprocess.Popen(
         [*words, sys.executable, "-c", script],

@@ -17,7 +17,7 @@ from orchestra.cluster.revisions import REVISION, number_after, pack, superfluou
 from orchestra.cluster.swarm_revisions import Needs, content_of, kept_of, number_of, still_used
 from orchestra.cluster.tasks import NAMESPACE, State, progress
 from orchestra.errors import FatalError, OrchestraError, UserError
-from orchestra.model.desired import Condition
+from orchestra.model.container import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

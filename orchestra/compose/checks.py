@@ -19,7 +19,7 @@ from orchestra.compose.references import check_dependencies, check_references, d
 from orchestra.compose.resources import check_name, check_resources
 from orchestra.compose.tmpfs import parse_tmpfs_options
 from orchestra.graph import find_cycles
-from orchestra.model.desired import RestartPolicy
+from orchestra.model.container import RestartPolicy
 from orchestra.model.user_namespace import OfStack, parse_user_namespace
 from orchestra.regex import regex
 from orchestra.units import parse_duration, parse_port_range

@@ -12,18 +12,9 @@ from orchestra.compose.models import model_endpoints, model_names
 from orchestra.compose.mounts import volume_sources
 from orchestra.compose.schema.process import UlimitRange
 from orchestra.compose.sharing import sharing
-from orchestra.model.desired import (
-    BlockIO,
-    ContainerSpec,
-    Device,
-    DeviceValue,
-    HealthcheckSpec,
-    Resources,
-    Restart,
-    RestartPolicy,
-    Ulimit,
-)
+from orchestra.model.container import ContainerSpec, HealthcheckSpec, Restart, RestartPolicy
 from orchestra.model.hook import Hook
+from orchestra.model.limits import BlockIO, Device, DeviceValue, Resources, Ulimit
 from orchestra.model.names import ContainerName, ServiceName, container_name
 from orchestra.model.update import FailureAction, Order, Update
 from orchestra.model.user_namespace import parse_user_namespace
@@ -37,7 +28,7 @@ if TYPE_CHECKING:
     from orchestra.compose.schema.deploy import UpdateConfig
     from orchestra.compose.schema.process import BlkioConfig, BlkioRate
     from orchestra.compose.schema.service import Service
-    from orchestra.model.desired import Dependency
+    from orchestra.model.container import Dependency
 
 _DEPLOY_RESTART = {
     "none": RestartPolicy.NO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.compose.image_references import locate_image
-from orchestra.model.desired import Restart
+from orchestra.model.container import Restart
 from orchestra.model.names import ContainerName
 from orchestra.record import replace
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orchestra.compose.context import Context
     from orchestra.compose.schema.process import Hook
     from orchestra.compose.schema.service import Service
-    from orchestra.model.desired import ContainerSpec, Endpoint
+    from orchestra.model.container import ContainerSpec, Endpoint
 
 
 def init_containers(

@@ -10,7 +10,8 @@ from orchestra.compose.config_hash import config_hash
 from orchestra.compose.endpoint_options import endpoint_options
 from orchestra.compose.network_drivers import driver_of, leading_network
 from orchestra.model.codec import encode
-from orchestra.model.desired import Endpoint, NetworkSpec, Port
+from orchestra.model.container import Endpoint, Port
+from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import NetworkName, scoped_name
 from orchestra.model.network_driver import NetworkDriver
 from orchestra.record import replace

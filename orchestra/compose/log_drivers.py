@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from orchestra.model.desired import LOG_FILES, LOG_SIZE, Logging, Receiver, Tls
+from orchestra.model.logging import LOG_FILES, LOG_SIZE, Logging, Receiver, Tls
 from orchestra.nearest import suggest
 from orchestra.regex import regex
 from orchestra.units import parse_bytes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra.compose.api_socket import api_mounts
 from orchestra.compose.image_references import locate_image
 from orchestra.compose.tmpfs import parse_tmpfs_options
-from orchestra.model.desired import VolumeSource
+from orchestra.model.container import VolumeSource
 from orchestra.model.mount import ApiMount, BindMount, FileMount, ImageMount, Mount, TmpfsMount, VolumeMount
 from orchestra.model.names import ServiceName
 from orchestra.model.sharing import OfContainer, OfService

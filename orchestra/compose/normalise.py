@@ -19,7 +19,8 @@ from orchestra.compose.not_applied import report
 from orchestra.compose.render import dump
 from orchestra.graph import ranks
 from orchestra.model.codec import encode
-from orchestra.model.desired import Condition, ContainerSpec, Dependency, Desired, ImageSpec, ProviderSpec, VolumeSpec
+from orchestra.model.container import Condition, ContainerSpec, Dependency
+from orchestra.model.desired import Desired, ImageSpec, ProviderSpec, VolumeSpec
 from orchestra.model.device_edits import DeviceEdits
 from orchestra.model.mount import ImageMount
 from orchestra.model.names import ContainerName, ServiceName, StackName, VolumeName, container_name

@@ -28,7 +28,7 @@ class Log(Record):
 
 
 class Tls(Record):
-    """name: of the receiver, which its certificate must have; the rest as in ``orchestra.model.desired.Tls``."""
+    """name: of the receiver, which its certificate must have; the rest as in ``orchestra.model.logging.Tls``."""
 
     name: str
     ca: str = ""

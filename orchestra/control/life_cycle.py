@@ -11,7 +11,7 @@ from orchestra.control.failures import report_failures
 from orchestra.engine.driver import Keeps, Pauses
 from orchestra.errors import DriverError, UserError
 from orchestra.linux.process import parse_signal
-from orchestra.model.desired import Endpoint
+from orchestra.model.container import Endpoint
 from orchestra.model.names import NetworkName
 from orchestra.model.observed import Exited, Running
 from orchestra.model.result import (

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from orchestra.control.commands import Commands
     from orchestra.engine.driver import Driver
     from orchestra.engine.loop import Engine
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
     from orchestra.model.request import CancelRequest, ConcludeRequest, RunRequest
     from orchestra.plan.plan import Plan

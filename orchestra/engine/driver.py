@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from orchestra.errors import OrchestraError
-    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.container import ContainerSpec, Endpoint
+    from orchestra.model.desired import Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.location import Location

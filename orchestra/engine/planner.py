@@ -15,7 +15,8 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
     from orchestra.model.resource import ResourceId
     from orchestra.plan.action import Action

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from orchestra.engine_api.world import World
-    from orchestra.model.desired import ContainerSpec, NetworkSpec
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import NetworkSpec
     from orchestra.model.event import Event
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestra.engine_api.event_hub import EventHub
     from orchestra.engine_api.executions import Executions
     from orchestra.home import StackHome
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.observed import Container
     from orchestra.stacks.context import Context
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestra.model.desired import Ulimit
+from orchestra.model.limits import Ulimit
 from orchestra.record import Record
 
 

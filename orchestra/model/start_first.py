@@ -8,7 +8,7 @@ from orchestra.model.sharing import Bare, Own
 from orchestra.model.update import Order
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 
 def obstacle(spec: ContainerSpec, stack: str) -> str | None:

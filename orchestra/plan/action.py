@@ -12,7 +12,8 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestra.model.desired import ContainerSpec, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.container import ContainerSpec, Endpoint
+    from orchestra.model.desired import ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.hook import Hook
     from orchestra.model.names import ContainerName, NetworkName, VolumeName
 

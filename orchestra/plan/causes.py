@@ -21,7 +21,8 @@ from orchestra.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Observed
     from orchestra.plan.verdict import Blocked
 

@@ -14,7 +14,7 @@ from orchestra.plan.replace import replacement_reason
 from orchestra.plan.verdict import Blocked
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation
 

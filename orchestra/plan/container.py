@@ -39,7 +39,8 @@ from orchestra.plan.rolling import hold_back, in_its_order, wait_for_rollback
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Earlier
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Earlier
     from orchestra.model.observed import Container
     from orchestra.plan.action import Action, StopContainer
     from orchestra.plan.situation import Situation

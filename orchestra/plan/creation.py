@@ -13,7 +13,7 @@ from orchestra.plan.verdict import Blocked
 from orchestra.plan.volumes import named_volumes
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import Condition
+from orchestra.model.container import Condition
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
@@ -24,7 +24,7 @@ from orchestra.plan.verdict import Blocked, Failed
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Dependency
+    from orchestra.model.container import ContainerSpec, Dependency
     from orchestra.model.health import Health
     from orchestra.model.observed import Container
     from orchestra.plan.situation import Situation

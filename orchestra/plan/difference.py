@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from orchestra.model.desired import ContainerSpec, Device, DeviceValue, Endpoint, Port, Ulimit
+from orchestra.model.container import ContainerSpec, Endpoint, Port
+from orchestra.model.limits import Device, DeviceValue, Ulimit
 from orchestra.model.mount import ApiMount, BindMount, FileMount, ImageMount, TmpfsMount, VolumeMount
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, fields

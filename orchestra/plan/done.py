@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import Condition
+from orchestra.model.container import Condition
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import Kind, ResourceId
@@ -27,7 +27,8 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.plan import Plan

@@ -20,7 +20,8 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Failure, Observed
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation

@@ -19,7 +19,7 @@ from orchestra.model.observed import Healthcheck
 from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 EARLIEST = 0.02
 GROWTH = 0.5

@@ -8,7 +8,7 @@ from orchestra.model.mount import TmpfsMount
 from orchestra.plan.clues import NO_PROCESSES, NO_SPACE, NOT_PERMITTED, READ_ONLY
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.plan.clues import Clue
 
 

@@ -15,7 +15,7 @@ from orchestra.plan.replace import is_outlived
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.observed import Container
     from orchestra.plan.action import Action
     from orchestra.plan.situation import Situation

@@ -16,7 +16,8 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
     from orchestra.plan.preview import Preview

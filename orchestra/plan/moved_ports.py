@@ -9,7 +9,7 @@ from orchestra.model.result import MovedPort
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.observed import Container
 
 

@@ -12,7 +12,8 @@ from orchestra.plan.selection import merge_chosen, with_one_off
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
     from orchestra.model.request import Changes
 

@@ -23,7 +23,8 @@ from orchestra.record import Record, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action
 

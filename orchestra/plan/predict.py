@@ -29,7 +29,7 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Endpoint
+    from orchestra.model.container import ContainerSpec, Endpoint
     from orchestra.model.names import ContainerName
     from orchestra.model.observed import Observed
     from orchestra.plan.action import Action

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.errors import UserError
-from orchestra.model.desired import Condition
+from orchestra.model.container import Condition
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Exited, Running
 from orchestra.plan.action import CheckContainer, CreateContainer, StartContainer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import RestartPolicy
+from orchestra.model.container import RestartPolicy
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import ResourceId
@@ -22,7 +22,7 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.observed import Container, Failure, Healthcheck
     from orchestra.plan.situation import Situation
 

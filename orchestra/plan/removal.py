@@ -23,7 +23,8 @@ from orchestra.plan.verdict import Blocked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import DrainContainer, StopContainer
     from orchestra.plan.situation import Situation

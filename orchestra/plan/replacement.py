@@ -14,7 +14,8 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from typing import Any
 
-    from orchestra.model.desired import ContainerSpec, Desired, NetworkSpec
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired, NetworkSpec
     from orchestra.model.observation import ForeseeResult
     from orchestra.model.observed import Observed
     from orchestra.model.resource import ResourceId

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import RestartPolicy
+from orchestra.model.container import RestartPolicy
 from orchestra.named_tuple import NamedTuple
 from orchestra.plan.backoff import delay
 from orchestra.units import format_bytes
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import Restart
+    from orchestra.model.container import Restart
     from orchestra.model.observed import Container, Exited
 
 STEADY = 10.0

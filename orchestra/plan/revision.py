@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import ContainerSpec, Request
+from orchestra.model.container import ContainerSpec
+from orchestra.model.desired import Request
 from orchestra.model.resource import ResourceId
 from orchestra.named_tuple import NamedTuple
 from orchestra.plan.difference import Change, differences
@@ -13,7 +14,8 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestra.model.desired import Dependency, Desired, NetworkSpec, VolumeSpec
+    from orchestra.model.container import Dependency
+    from orchestra.model.desired import Desired, NetworkSpec, VolumeSpec
 
     Spec = NetworkSpec | VolumeSpec | ContainerSpec
 

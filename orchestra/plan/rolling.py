@@ -19,7 +19,7 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.names import ServiceName
     from orchestra.model.observed import Container
     from orchestra.model.update import Update

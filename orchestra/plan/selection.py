@@ -14,7 +14,8 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from orchestra.model.desired import ContainerSpec, ImageSpec, Request
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import ImageSpec, Request
     from orchestra.model.names import ServiceName
     from orchestra.model.observed import Observed
     from orchestra.model.wish import Wish

@@ -15,7 +15,8 @@ from orchestra.record import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.names import ServiceName
     from orchestra.model.observed import Container, Observed
     from orchestra.plan.action import Action

@@ -25,7 +25,8 @@ from orchestra.plan.situation import Situation
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, Port
+    from orchestra.model.container import ContainerSpec, Endpoint, Port
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
     from orchestra.plan.situation import Layout
 

@@ -13,7 +13,8 @@ from orchestra.plan.removal import orphans
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
 
 

@@ -23,7 +23,8 @@ from orchestra.plan.action import (
 )
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.plan.action import Action
 
 

@@ -11,7 +11,8 @@ from orchestra.plan.restart import next_run
 from orchestra.record import replace
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import Condition
+from orchestra.model.container import Condition
 from orchestra.model.event import ActionEvent, AskedEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Verb
@@ -21,7 +21,8 @@ from orchestra.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.event import Change
 
 COMMAND = "up"

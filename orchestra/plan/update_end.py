@@ -13,7 +13,8 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.names import ContainerName, ServiceName
     from orchestra.model.observed import Observed
     from orchestra.plan.plan import Plan

@@ -10,7 +10,8 @@ from orchestra.plan.action import CreateContainer, CreateVolume, RemoveVolume
 from orchestra.plan.verdict import Blocked, Failed
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Desired, VolumeSpec
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired, VolumeSpec
     from orchestra.model.observed import Observed, Volume
     from orchestra.plan.situation import Situation
 

@@ -11,7 +11,7 @@ from orchestra.record import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 
 def with_variables(spec: ContainerSpec, found: Mapping[str, str]) -> ContainerSpec:

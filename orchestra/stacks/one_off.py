@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from orchestra.errors import UserError
-from orchestra.model.desired import ContainerSpec, Endpoint, OneOff, Port, Restart
+from orchestra.model.container import ContainerSpec, Endpoint, OneOff, Port, Restart
 from orchestra.model.mount import BindMount, Mount, VolumeMount
 from orchestra.model.names import ContainerName
 from orchestra.record import Record, replace

@@ -11,7 +11,7 @@ from orchestra.control.environment import for_registries
 from orchestra.errors import UserError
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import ContainerSpec
+from orchestra.model.container import ContainerSpec
 from orchestra.model.project import Chosen
 from orchestra.model.request import CancelRequest, Changes, ConcludeRequest, RunRequest
 from orchestra.model.result import CancelResult, ConcludeResult, RunResult

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestra.home import Home, StackHome
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 
 class _Read(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 from orchestra.build.other import Order, OtherBuilder, build_command, missing_in, save_command
 from orchestra.errors import UserError
 from orchestra.model.build import BuildSpec
-from orchestra.model.desired import Ulimit
+from orchestra.model.limits import Ulimit
 from orchestra.stacks.build_choice import choose_builder
 
 EVERYTHING = BuildSpec(

@@ -7,7 +7,7 @@ import pytest
 from orchestra.compose.builds import builds
 from orchestra.model.build import BuildSecret
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import Ulimit
+from orchestra.model.limits import Ulimit
 
 FILE = """
 name: shop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.model.desired import Restart
+from orchestra.model.container import Restart
 from orchestra.model.hook import Hook
 
 SERVICE = """

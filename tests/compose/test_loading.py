@@ -9,20 +9,10 @@ import pytest
 from orchestra.compose import render_config
 from orchestra.errors import ComposeError, ComposeFileNotFound, UserError
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import (
-    BlockIO,
-    Condition,
-    Dependency,
-    Desired,
-    DeviceValue,
-    HealthcheckSpec,
-    Logging,
-    Resources,
-    Restart,
-    RestartPolicy,
-    Ulimit,
-    VolumeSource,
-)
+from orchestra.model.container import Condition, Dependency, HealthcheckSpec, Restart, RestartPolicy, VolumeSource
+from orchestra.model.desired import Desired
+from orchestra.model.limits import BlockIO, DeviceValue, Resources, Ulimit
+from orchestra.model.logging import Logging
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.model.update import FailureAction, Order, Update

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.desired import LOG_FILES, LOG_SIZE, Logging, Receiver
+from orchestra.model.logging import LOG_FILES, LOG_SIZE, Logging, Receiver
 
 
 def load(folder, logging: str):

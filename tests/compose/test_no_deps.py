@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.model.desired import VolumeSource
+from orchestra.model.container import VolumeSource
 from orchestra.model.sharing import OfService
 
 CHAIN = """

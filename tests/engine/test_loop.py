@@ -18,7 +18,8 @@ from orchestra.engine.loop import Engine
 from orchestra.engine.outcome import wait_until_down, wait_until_up
 from orchestra.engine.planner import Planner
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.model.desired import HealthcheckSpec, Request
+from orchestra.model.container import HealthcheckSpec
+from orchestra.model.desired import Request
 from orchestra.model.event import ActionEvent, ContainerEvent, ConvergedEvent, HealthEvent, Phase, PullEvent
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running

@@ -15,7 +15,7 @@ from orchestra.engine_api.made import Made, read_made
 from orchestra.engine_api.moment import NEVER, parse_moment
 from orchestra.engine_api.route import Table, read_request
 from orchestra.engine_api.routes import ROUTES
-from orchestra.model.desired import Port, RestartPolicy
+from orchestra.model.container import Port, RestartPolicy
 from orchestra.model.log import render_moment
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host, OfContainer

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import ContainerSpec, Dependency, Desired, Port, Restart, RestartPolicy
+from orchestra.model.container import ContainerSpec, Dependency, Port, Restart, RestartPolicy
+from orchestra.model.desired import Desired
 from orchestra.model.event import ActionEvent, ContainerEvent, Event, Phase
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.mount import BindMount, FileMount, TmpfsMount, VolumeMount

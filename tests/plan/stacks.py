@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestra.model.desired import (
+from orchestra.model.container import (
     Condition,
     ContainerSpec,
     Dependency,
-    Desired,
     Endpoint,
     HealthcheckSpec,
-    ImageSpec,
-    NetworkSpec,
     OneOff,
-    Request,
     Restart,
     RestartPolicy,
-    VolumeSpec,
 )
+from orchestra.model.desired import Desired, ImageSpec, NetworkSpec, Request, VolumeSpec
 from orchestra.model.mount import VolumeMount
 from orchestra.record import replace
 

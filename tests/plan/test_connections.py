@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.model.desired import Endpoint
+from orchestra.model.container import Endpoint
 from orchestra.model.observed import BY_HAND, Exited, Network, Running, Verb
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Recreate

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.desired import (
-    BlockIO,
-    ContainerSpec,
-    DeviceValue,
-    Endpoint,
-    HealthcheckSpec,
-    Location,
-    NetworkSpec,
-    Port,
-    Resources,
-    Restart,
-    RestartPolicy,
-    Ulimit,
-)
+from orchestra.model.container import ContainerSpec, Endpoint, HealthcheckSpec, Port, Restart, RestartPolicy
+from orchestra.model.desired import Location, NetworkSpec
+from orchestra.model.limits import BlockIO, DeviceValue, Resources, Ulimit
 from orchestra.model.mount import BindMount, FileMount, TmpfsMount
 from orchestra.plan.difference import differences
 from orchestra.record import replace

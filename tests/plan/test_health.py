@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.desired import HealthcheckSpec
+from orchestra.model.container import HealthcheckSpec
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Healthcheck
 from orchestra.plan.health import describe_unhealthy, effective_healthcheck, next_probe, step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.desired import Endpoint
+from orchestra.model.container import Endpoint
 from orchestra.model.observed import Created, Exited, Network, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.wish import Goal

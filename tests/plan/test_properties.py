@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestra.model.desired import Condition, Desired, Request
+from orchestra.model.container import Condition
+from orchestra.model.desired import Desired, Request
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Created, Exited, Failure, Network, Observed, Running, Verb, Volume
 from orchestra.model.resource import ResourceId

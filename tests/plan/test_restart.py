@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestra.model.desired import Restart, RestartPolicy
+from orchestra.model.container import Restart, RestartPolicy
 from orchestra.model.health import Health, HealthStatus
 from orchestra.model.observed import Container, Exited, Observed, Running
 from orchestra.model.resource import ResourceId

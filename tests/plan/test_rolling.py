@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from orchestra.model.desired import Endpoint, Port
+from orchestra.model.container import Endpoint, Port
 from orchestra.model.observed import Check, Observed
 from orchestra.model.sharing import Host
 from orchestra.model.update import Ending, Failing, Order, Update

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestra.errors import UserError
-from orchestra.model.desired import Request, VolumeSource
+from orchestra.model.container import VolumeSource
+from orchestra.model.desired import Request
 from orchestra.model.observed import Exited, Observed
 from orchestra.model.sharing import OfService
 from orchestra.model.wish import Goal, Recreate

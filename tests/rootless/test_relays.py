@@ -11,7 +11,7 @@ import pytest
 from orchestra.driver.local.net import ports
 from orchestra.home import Home
 from orchestra.linux import unix_socket
-from orchestra.model.desired import Port
+from orchestra.model.container import Port
 from orchestra.rootless import datagrams, publishing, relays, socket_message
 from orchestra.rootless.places import relay_socket
 from tests.ports import free_port

@@ -9,20 +9,16 @@ from anyio import Event, move_on_after
 from orchestra.driver.fake.program import Program, Run
 from orchestra.driver.fake.world import World
 from orchestra.errors import FatalError
-from orchestra.model.desired import (
+from orchestra.model.container import (
     Condition,
     ContainerSpec,
     Dependency,
-    Desired,
     Endpoint,
     HealthcheckSpec,
-    ImageSpec,
-    NetworkSpec,
-    Request,
     Restart,
     RestartPolicy,
-    VolumeSpec,
 )
+from orchestra.model.desired import Desired, ImageSpec, NetworkSpec, Request, VolumeSpec
 from orchestra.model.hook import Hook
 from orchestra.model.mount import VolumeMount
 from orchestra.model.request import Changes

@@ -10,7 +10,8 @@ import pytest
 
 from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
-from orchestra.model.desired import Condition, Dependency, HealthcheckSpec, Request, Restart, RestartPolicy
+from orchestra.model.container import Condition, Dependency, HealthcheckSpec, Restart, RestartPolicy
+from orchestra.model.desired import Request
 from orchestra.model.sharing import OfService, Own
 from orchestra.model.update import Order, Update
 from orchestra.plan.earlier import with_earlier

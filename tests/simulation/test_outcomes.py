@@ -17,7 +17,7 @@ from orchestra.driver.fake.world import World
 from orchestra.engine.loop import Engine
 from orchestra.engine.outcome import standing_of_up, wait_until_down, wait_until_up
 from orchestra.errors import FatalError
-from orchestra.model.desired import HealthcheckSpec
+from orchestra.model.container import HealthcheckSpec
 from orchestra.model.observed import Exited, Running
 from orchestra.testing.simulation.virtual_time import run_in_virtual_time
 from tests.plan.stacks import asked, going_down, service, stack

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from orchestra.driver.fake.world import World
-    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.container import ContainerSpec, Endpoint
+    from orchestra.model.desired import Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image, Observed

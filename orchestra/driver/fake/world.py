@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from orchestra.driver.fake.program import Run
-    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec
+    from orchestra.model.container import ContainerSpec, Endpoint
+    from orchestra.model.desired import Desired, ImageSpec
     from orchestra.model.health import Health
     from orchestra.model.names import StackName
     from orchestra.model.observed import Container

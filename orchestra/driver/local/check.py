@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.image.store import ReadyImage
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 LONGEST_HOSTNAME = 64  # sethostname(2)
 SYSTEM = ("/proc", "/dev", "/sys")  # file systems of every container, over what the image has there

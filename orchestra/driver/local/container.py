@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.runtime.runtime import Runtime
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec, Endpoint, Port
+    from orchestra.model.container import ContainerSpec, Endpoint, Port
     from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container
 

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.nameserver import NameServer
     from orchestra.engine.driver import ProbeResult
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec, Desired, Endpoint, ImageSpec, NetworkSpec, VolumeSpec
+    from orchestra.model.container import ContainerSpec, Endpoint
+    from orchestra.model.desired import Desired, ImageSpec, NetworkSpec, VolumeSpec
     from orchestra.model.health import Health, Probed
     from orchestra.model.hook import Hook
     from orchestra.model.observed import Container, Image

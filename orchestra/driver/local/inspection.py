@@ -13,7 +13,7 @@ from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.record import sound
 from orchestra.driver.local.volume.files import FILES
 from orchestra.model.codec import decode
-from orchestra.model.desired import ContainerSpec
+from orchestra.model.container import ContainerSpec
 from orchestra.model.health import HealthStatus, Probed
 from orchestra.model.log import render_moment
 from orchestra.model.mount import TmpfsMount, VolumeMount

@@ -25,7 +25,7 @@ from orchestra.record import Record, replace
 
 if TYPE_CHECKING:
     from orchestra.home import StackHome
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 EXIT = "exit.json"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.record import ContainerRecord
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.mount import Mount
 
 

@@ -14,7 +14,8 @@ from orchestra.named_tuple import NamedTuple
 from orchestra.regex import regex
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec, Receiver
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.logging import Receiver
 
 JOURNAL = "/run/systemd/journal/socket"
 SYSLOG = "/dev/log"

@@ -8,7 +8,8 @@ from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.layers.lookup import find
 from orchestra.driver.local.volume import ResolvedMount
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.model.desired import ImageSpec, image_key
+from orchestra.model.container import image_key
+from orchestra.model.desired import ImageSpec
 from orchestra.model.mount import ImageMount
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.image.store import ImageStore
     from orchestra.driver.local.snapshot import Snapshotter
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 
 class MountedImages:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.user import User
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
     Map = list[Mapping[str, int]]
 

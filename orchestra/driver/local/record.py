@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.driver.local.look import HEALTH, HOOKS, PAUSE, RECORD, START, STOP, of_run
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
+from orchestra.model.container import Port  # noqa: TC001 - read at run time by the codec
 from orchestra.model.health import Health, HealthStatus, Probed
 from orchestra.model.observed import Container  # noqa: TC001 - the same
 from orchestra.record import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from orchestra.model.codec import decode
-from orchestra.model.desired import Restart
+from orchestra.model.container import Restart
 from orchestra.model.observed import Exited
 from orchestra.model.wish import Wish
 from orchestra.plan.restart import next_run

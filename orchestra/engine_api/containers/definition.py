@@ -11,20 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestra.engine_api.containers.mounts import read_mounts
 from orchestra.engine_api.errors import bad_request
 from orchestra.engine_api.made import ANNOTATION
-from orchestra.model.desired import (
-    BlockIO,
-    ContainerSpec,
-    Device,
-    DeviceValue,
-    HealthcheckSpec,
-    Logging,
-    Port,
-    Resources,
-    Restart,
-    RestartPolicy,
-    Ulimit,
-    VolumeSource,
-)
+from orchestra.model.container import ContainerSpec, HealthcheckSpec, Port, Restart, RestartPolicy, VolumeSource
+from orchestra.model.limits import BlockIO, Device, DeviceValue, Resources, Ulimit
+from orchestra.model.logging import Logging
 from orchestra.model.names import ContainerName, ServiceName
 from orchestra.model.sharing import Bare, Host, OfContainer, Own
 from orchestra.units import parse_bytes
@@ -34,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.engine_api.made import Made
-    from orchestra.model.desired import Endpoint
+    from orchestra.model.container import Endpoint
     from orchestra.model.sharing import Sharing
 
     Body = Mapping[str, Any]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestra.engine_api.containers.definition import BRIDGE, network_mode_of
 from orchestra.engine_api.errors import not_found
 from orchestra.errors import UserError
-from orchestra.model.desired import Endpoint, NetworkSpec
+from orchestra.model.container import Endpoint
+from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import NetworkName
 from orchestra.stacks.host_networks import find_network
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestra.engine_api.exchange import Exchange
     from orchestra.engine_api.world import Found, World
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 
 def update(world: World, exchange: Exchange) -> None:

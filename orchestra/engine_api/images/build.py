@@ -11,7 +11,7 @@ from orchestra.engine_api.errors import absent, bad_request
 from orchestra.engine_api.images.names import familiar, full_name
 from orchestra.errors import DockerfileError, OrchestraError
 from orchestra.model.build import BuildSpec
-from orchestra.model.desired import Ulimit
+from orchestra.model.limits import Ulimit
 from orchestra.stacks.build import build
 
 if TYPE_CHECKING:

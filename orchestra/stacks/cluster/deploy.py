@@ -113,7 +113,7 @@ def _to_swarm(
     logins: Mapping[str, Login],
 ) -> tuple[Change, ...]:
     from orchestra.cluster.swarm import SwarmDeployment
-    from orchestra.model.desired import Condition
+    from orchestra.model.container import Condition
     from orchestra.translation.swarm.specs import specs
     from orchestra.translation.swarm.translate import translate_plain
 

@@ -9,7 +9,7 @@ import anyio
 
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.errors import TemporaryError
-from orchestra.model.desired import Condition
+from orchestra.model.container import Condition
 from orchestra.model.observed import Created, Exited, Running
 from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from orchestra.driver.fake.world import World
     from orchestra.engine.driver import ProbeResult
     from orchestra.engine.loop import Engine
-    from orchestra.model.desired import ContainerSpec, Desired
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.desired import Desired
     from orchestra.model.hook import Hook
     from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container

@@ -15,7 +15,8 @@ from orchestra.compose.request import LoadRequest
 from orchestra.driver.fake.program import Program, Run, one_shot
 from orchestra.driver.fake.world import World
 from orchestra.errors import OrchestraError
-from orchestra.model.desired import Condition, Desired, Request
+from orchestra.model.container import Condition
+from orchestra.model.desired import Desired, Request
 from orchestra.model.request import Changes
 from orchestra.plan.desire import desire
 from orchestra.testing.checks import NotSo

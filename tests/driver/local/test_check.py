@@ -14,7 +14,7 @@ from orchestra.driver.local.image.store import ReadyImage
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.home import find_home
-from orchestra.model.desired import Resources
+from orchestra.model.limits import Resources
 from orchestra.model.mount import BindMount
 from tests.driver.local.bundle.containers import spec
 

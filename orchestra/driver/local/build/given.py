@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from orchestra.build.ignore import Ignore
     from orchestra.build.step import BaseImage, Network
     from orchestra.driver.local.build.trees import FileTree
-    from orchestra.model.desired import Ulimit
     from orchestra.model.device_edits import DeviceEdits
+    from orchestra.model.limits import Ulimit
 
 
 class RunOptions(Record):

@@ -13,7 +13,8 @@ from orchestra.driver.local.net.endpoint import attach, detach
 from orchestra.driver.local.net.network import apply, create_network
 from orchestra.errors import TemporaryError
 from orchestra.linux.resolv_conf import load_resolv_conf
-from orchestra.model.desired import Endpoint, NetworkSpec
+from orchestra.model.container import Endpoint
+from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import NetworkName
 from orchestra.model.sharing import Bare, Host, Own
 from orchestra.record import replace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.attachment import Attachment
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 ATTEMPTS = 8
 """A builder that has ended may take the network away before a new one has attached anything to it."""

@@ -27,7 +27,7 @@ from orchestra.driver.local.strays import container_group
 from orchestra.errors import FatalError
 from orchestra.linux import cgroup, private_files, whole_files
 from orchestra.linux.readiness import first_readable
-from orchestra.model.desired import ContainerSpec
+from orchestra.model.container import ContainerSpec
 from orchestra.model.names import ContainerName, ServiceName
 from orchestra.record import replace
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.own_users import OwnUsers
     from orchestra.driver.local.user import User
     from orchestra.driver.local.volume import ResolvedMount
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 OCI_VERSION = "1.2.0"
 

@@ -8,7 +8,7 @@ from orchestra.errors import FatalError
 
 if TYPE_CHECKING:
     from orchestra.driver.local.bundle.world import HostFacts
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.device_edits import DeviceNode
 
 HINT = "no file in /etc/cdi or /var/run/cdi describes it; for NVIDIA, `nvidia-ctk cdi generate` writes one"

@@ -18,7 +18,7 @@ from orchestra.linux.security import capabilities
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 # Below /dev: what belongs to one container or one terminal, and is made anew in each.
 NOT_SHARED = ("pts", "shm", "fd", "mqueue", "console")

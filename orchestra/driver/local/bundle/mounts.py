@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.bundle.security import Security
     from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.volume import ResolvedMount
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 Entry = dict[str, Any]
 

@@ -11,7 +11,7 @@ from orchestra.model.user_namespace import OfStack
 if TYPE_CHECKING:
     from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.net.attachment import Attachment
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 # Kernel settings that exist once for each namespace of a kind; any other would change the host (sysctl(8)).
 IPC_SYSCTLS = (

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from orchestra.driver.local.bundle.world import HostFacts
     from orchestra.driver.local.image.documents.config import ImageConfig
     from orchestra.driver.local.user import User
-    from orchestra.model.desired import ContainerSpec, Ulimit
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.limits import Ulimit
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOME_ANNOTATION = "io.orchestra.home-of-user"

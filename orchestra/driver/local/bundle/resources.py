@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestra.driver.local.bundle.world import HostDevice, HostFacts
-    from orchestra.model.desired import BlockIO, ContainerSpec, Device, DeviceValue
+    from orchestra.model.container import ContainerSpec
+    from orchestra.model.limits import BlockIO, Device, DeviceValue
 
 PERIOD = 100_000  # microseconds, over which a quota of CPU time counts
 LEAST_MEMORY = 6 << 20

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.bundle.security import Security
     from orchestra.driver.local.bundle.world import HostFacts
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 Profile = dict[str, Any]
 Rule = dict[str, Any]

@@ -8,7 +8,7 @@ from orchestra.errors import FatalError
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
 
 MASKED = (
     "/proc/asound",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestra.container.directory import ContainerDirectory, DamagedFile
 from orchestra.linux import private_files
 from orchestra.model.codec import decode, encode
-from orchestra.model.desired import Port  # noqa: TC001 - read at run time by the codec
+from orchestra.model.container import Port  # noqa: TC001 - read at run time by the codec
 from orchestra.record import Record
 
 if TYPE_CHECKING:

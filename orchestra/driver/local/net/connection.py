@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.ipam import NetworkLease, Pool
     from orchestra.driver.local.net.lease_file import LeaseFile
     from orchestra.home import Home
-    from orchestra.model.desired import Endpoint
+    from orchestra.model.container import Endpoint
 
 HOSTS_MAX = 1 << 20
 """Bytes of a hosts file that is brought up to date."""

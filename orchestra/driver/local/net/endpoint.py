@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec, Endpoint
+    from orchestra.model.container import ContainerSpec, Endpoint
 
 RESOLVER = "127.0.0.11"
 Joined = OfService | OfContainer

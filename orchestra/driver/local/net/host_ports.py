@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestra.home import Home
-    from orchestra.model.desired import Port
+    from orchestra.model.container import Port
 
 
 def lead_ports(home: Home, stack: str, sockets: Mapping[HostPort, socket.socket]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from orchestra.driver.local.net.ipam import NetworkLease, Pool
-    from orchestra.model.desired import ContainerSpec, Endpoint
+    from orchestra.model.container import ContainerSpec, Endpoint
 
 MAC_ADDRESS = regex(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 

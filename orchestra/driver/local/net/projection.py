@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from orchestra.driver.local.net.attachment import Attached
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
-    from orchestra.model.desired import Port
+    from orchestra.model.container import Port
     from orchestra.names.zone import Standing
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestra.linux import private_files
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import Port
+    from orchestra.model.container import Port
 
 
 class RememberedPorts:

@@ -14,7 +14,7 @@ from orchestra.errors import FatalError
 from orchestra.linux import private_files
 
 if TYPE_CHECKING:
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.mount import FileMount
 
 FILES = "files"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestra.home import Home
-    from orchestra.model.desired import ContainerSpec
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.mount import Mount
 
 MAKE_SUBPATH = "create it in the volume first"

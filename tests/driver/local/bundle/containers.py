@@ -7,7 +7,7 @@ from orchestra.driver.local.bundle.world import HostFacts
 from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.net.attachment import Attachment
 from orchestra.driver.local.user import User
-from orchestra.model.desired import ContainerSpec
+from orchestra.model.container import ContainerSpec
 
 HOST = HostFacts()
 IMAGE = ImageConfig(command=("serve",))

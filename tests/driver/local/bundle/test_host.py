@@ -10,7 +10,7 @@ import pytest
 from orchestra.driver.local.bundle.host import observe_host
 from orchestra.driver.local.bundle.world import HostDevice
 from orchestra.linux.security.capabilities import NAMES
-from orchestra.model.desired import Device
+from orchestra.model.limits import Device
 from tests.driver.local.bundle.containers import spec
 
 NULL = HostDevice("/dev/null", "c", 1, 3, 0o666)

@@ -25,15 +25,9 @@ from orchestra.linux import cgroup
 from orchestra.linux.mounts import mount
 from orchestra.linux.network.namespace import pin_namespace, unpin_namespace
 from orchestra.linux.security import capabilities
-from orchestra.model.desired import (
-    BlockIO,
-    Device,
-    DeviceValue,
-    Resources,
-    Ulimit,
-    VolumeSpec,
-)
+from orchestra.model.desired import VolumeSpec
 from orchestra.model.device_edits import DeviceEdits, DeviceNode, EditHook, EditMount
+from orchestra.model.limits import BlockIO, Device, DeviceValue, Resources, Ulimit
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.model.sharing import Host
 from orchestra.shim import client, launch

@@ -14,7 +14,7 @@ from orchestra.driver.local.image.documents.config import ImageConfig
 from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.linux.security.capabilities import NAMES
-from orchestra.model.desired import Ulimit
+from orchestra.model.limits import Ulimit
 from tests.driver.local.bundle.containers import attachment, render, spec
 
 APP = User(1000, 1000, (1000, 44), "/home/app")

@@ -7,7 +7,7 @@ import pytest
 from orchestra.driver.local.bundle.world import HostDevice, HostFacts
 from orchestra.errors import FatalError
 from orchestra.linux.cgroup.settings import settings_v1, settings_v2
-from orchestra.model.desired import BlockIO, Device, DeviceValue, Resources
+from orchestra.model.limits import BlockIO, Device, DeviceValue, Resources
 from tests.driver.local.bundle.containers import render
 
 MIB = 1 << 20

@@ -20,7 +20,8 @@ from orchestra.home import Home, find_home
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside, pin_namespace, unpin_namespace
 from orchestra.linux.network.netlink import Netlink, family_of
-from orchestra.model.desired import ContainerSpec, Endpoint, NetworkSpec, Port
+from orchestra.model.container import ContainerSpec, Endpoint, Port
+from orchestra.model.desired import NetworkSpec
 from orchestra.model.names import ContainerName, NetworkName, ServiceName
 
 LACK = "needs root to make network namespaces" if os.geteuid() != 0 else ""

@@ -20,7 +20,7 @@ from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside, is_pinned
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import Endpoint
+from orchestra.model.container import Endpoint
 from orchestra.model.names import NetworkName
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService
 
@@ -105,7 +105,7 @@ import sys
 from orchestra.driver.local.net import network
 from orchestra.home import Home
 from orchestra.model.codec import decode
-from orchestra.model.desired import ContainerSpec
+from orchestra.model.container import ContainerSpec
 import json
 home = Home(*json.loads(sys.argv[1]))
 spec = decode(ContainerSpec, json.loads(sys.argv[2]))

@@ -16,7 +16,7 @@ from orchestra.driver.local.net.drift import find_losses
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import Endpoint
+from orchestra.model.container import Endpoint
 from orchestra.model.names import NetworkName
 from orchestra.model.observed import BY_HAND
 from orchestra.model.sharing import OfService

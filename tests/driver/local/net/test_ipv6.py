@@ -19,7 +19,7 @@ from orchestra.errors import FatalError
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import Endpoint, Port
+from orchestra.model.container import Endpoint, Port
 from orchestra.model.names import NetworkName
 from orchestra.model.sharing import Host
 

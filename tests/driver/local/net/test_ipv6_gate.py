@@ -12,7 +12,7 @@ import pytest
 from orchestra.driver.local.net import lease_file, link, network
 from orchestra.driver.local.net.gate import from_container
 from orchestra.linux.network.namespace import inside
-from orchestra.model.desired import Port
+from orchestra.model.container import Port
 
 from .conftest import needs_network
 from .test_gate import checksum, router_advertisement

@@ -20,7 +20,7 @@ from orchestra.linux.network import netlink, sub_interface
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
 from orchestra.model.codec import encode
-from orchestra.model.desired import Endpoint
+from orchestra.model.container import Endpoint
 from orchestra.model.names import NetworkName
 from orchestra.model.network_driver import NetworkDriver
 

@@ -10,7 +10,7 @@ import pytest
 from orchestra.driver.local.net.ports import PortReservations
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.engine.driver import PortReserved, PortUnavailable
-from orchestra.model.desired import Port
+from orchestra.model.container import Port
 
 from .conftest import needs_network
 

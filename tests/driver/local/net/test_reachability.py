@@ -18,7 +18,7 @@ from orchestra.driver.local.net import lease_file, link, network
 from orchestra.linux.network import netlink
 from orchestra.linux.network.namespace import inside
 from orchestra.linux.network.netlink import Netlink
-from orchestra.model.desired import Port
+from orchestra.model.container import Port
 
 from .conftest import needs_network
 from .reachability import TABLE, Place

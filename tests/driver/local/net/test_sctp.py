@@ -11,7 +11,7 @@ from orchestra.driver.local.net import network
 from orchestra.driver.local.net.ports import PortReservations
 from orchestra.engine.driver import PortUnavailable
 from orchestra.linux.network.namespace import inside
-from orchestra.model.desired import Port
+from orchestra.model.container import Port
 
 from .conftest import needs_network
 

@@ -8,7 +8,7 @@ from orchestra.driver.local.net.attachment import Attached, Attachment, Interfac
 from orchestra.driver.local.net.filter import render
 from orchestra.driver.local.net.ipam import Leases
 from orchestra.driver.local.net.projection import names_of, publications_of
-from orchestra.model.desired import Port
+from orchestra.model.container import Port
 from orchestra.names.zone import Standing
 
 READY, STARTING, ENDED = Standing(runs=True), Standing(runs=True, is_well=False), Standing()

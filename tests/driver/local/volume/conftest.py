@@ -8,7 +8,8 @@ import pytest
 
 from orchestra.driver.local.volume import create_volume
 from orchestra.home import find_home
-from orchestra.model.desired import ContainerSpec, VolumeSpec
+from orchestra.model.container import ContainerSpec
+from orchestra.model.desired import VolumeSpec
 
 
 @pytest.fixture

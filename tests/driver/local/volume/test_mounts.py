@@ -10,7 +10,7 @@ from orchestra.container.mounts import open_below
 from orchestra.driver.local.volume import ResolvedMount, anonymous_name, check_sources, resolve_mounts
 from orchestra.driver.local.volume.options import Place, parse_driver_options
 from orchestra.errors import FatalError, TemporaryError
-from orchestra.model.desired import Dependency
+from orchestra.model.container import Dependency
 from orchestra.model.mount import BindMount, TmpfsMount, VolumeMount
 from orchestra.record import replace
 from tests.driver.local.volume.conftest import spec
