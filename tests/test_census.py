@@ -84,8 +84,8 @@ def test_a_pinned_namespace_is_noticed(tmp_path):
 
 ELSEWHERE = ("unshare", "--mount", "sh", "-c", 'umount "$0" && exec "$@"', "MARK")
 MOUNTED = ("unshare", "--mount", "sh", "-c", 'umount "$0" && mount -t tmpfs none BASE; exec "$@"', "MARK")
-FORGET = "awk '/RUN/ {print $5}' /proc/self/mountinfo | tac | xargs umount --lazy"
-OTHERS = ("unshare", "--mount", "sh", "-c", f'{FORGET} && exec "$@"', "MARK")
+FORGET = """awk 'index($0, "RUN") {print $5}' /proc/self/mountinfo | tac | xargs umount --lazy 2>/dev/null"""
+OTHERS = ("unshare", "--mount", "sh", "-c", f'{FORGET}; exec "$@"', "MARK")
 """Without what other tests of the run have mounted at the moment."""
 CHILDREN = {
     "in the run's mount namespace": ((), {}, True),
