@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from errno import ENOENT, ESRCH
 from typing import TYPE_CHECKING, assert_never
 
 from orchestra.container.directory import ContainerDirectory
@@ -25,6 +26,7 @@ from orchestra.linux.network.namespace import (
 from orchestra.linux.network.netlink import FAMILIES, Netlink, family_of
 from orchestra.linux.process import is_alive
 from orchestra.linux.resolv_conf import load_resolv_conf
+from orchestra.linux.syscall import SystemCallError
 from orchestra.model.sharing import Bare, Host, OfContainer, OfService, Own
 from orchestra.record import replace
 
@@ -138,8 +140,18 @@ def reattach(connection: Netlink, home: Home, leases: Leases, network: str) -> N
                 continue
             if not is_pinned(path):
                 make_shared_directory(home.network_namespaces)
-                pin_namespace(path, of=_running(entry.directory))
+                _pin_again(path, _running(entry.directory))
             link.connect(connection, home, path, attachment.interfaces, kept, ports)
+
+
+def _pin_again(path: str, pid: int | None) -> None:
+    """pid: of the container's first process, None if it does not run."""
+    try:
+        pin_namespace(path, of=pid)
+    except SystemCallError as error:
+        if pid is None or error.errno not in (ENOENT, ESRCH):
+            raise
+        pin_namespace(path)  # it has just ended
 
 
 def _running(directory: str) -> int | None:

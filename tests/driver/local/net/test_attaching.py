@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.driver.local.net import ipam, lease_file, link, network
+from orchestra.driver.local.net import endpoint, ipam, lease_file, link, network
 from orchestra.errors import FatalError, TemporaryError
 from orchestra.linux.network import netlink
-from orchestra.linux.network.namespace import inside, is_pinned
+from orchestra.linux.network.namespace import inside, is_pinned, unpin_namespace
 from orchestra.linux.network.netlink import Netlink
 from orchestra.model.container import Endpoint
 from orchestra.model.names import NetworkName
@@ -96,6 +96,19 @@ def test_an_attachment_that_was_interrupted_is_completed(world):
     again = world.attach("web")
     assert again.addresses == web.addresses
     assert links_inside(again)["eth0"].up
+
+
+def test_a_container_that_ends_just_when_its_network_is_restored_keeps_nothing_from_being_restored(world, monkeypatch):
+    world.network()
+    web, other = world.attach("web"), world.attach("other")
+    unpin_namespace(web.namespace_path)
+    unpin_namespace(other.namespace_path)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    monkeypatch.setattr(endpoint, "_running", lambda _: ended.pid)
+    network.restore(world.home, "s")
+    assert links_inside(web)["eth0"].up
+    assert links_inside(other)["eth0"].up
 
 
 def test_a_killed_process_leaves_nothing_that_the_next_does_not_complete(world):
