@@ -1,7 +1,6 @@
-"""Making a container from its specification, and removing all of it except its processes.
+"""The containers of a stack between their making and their removal: everything of them except their processes.
 
-Synchronous, for any thread; calls for one container run one after the other. Everything is recorded before it is made,
-so that a crash anywhere leaves a container that can be seen and removed.
+Synchronous, for any thread; calls for one container run one after the other.
 """
 
 from __future__ import annotations
@@ -13,18 +12,11 @@ import threading
 import time
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from orchestra.container.directory import ContainerDirectory, DamagedFile
-from orchestra.container.settings import Log, Settings, load_settings, store_settings
+from orchestra.container.settings import load_settings
 from orchestra.driver.local import volume
-from orchestra.driver.local.bundle.config import render_bundle, render_etc_files
-from orchestra.driver.local.bundle.host import observe_host
-from orchestra.driver.local.bundle.namespace import take_network_sysctls
-from orchestra.driver.local.check import check_start
-from orchestra.driver.local.confinement import store_filter
-from orchestra.driver.local.image.layers.lookup import read_file
-from orchestra.driver.local.image.registry.credentials import stored_credentials
 from orchestra.driver.local.image.removal import remove_tree
 from orchestra.driver.local.kept import (
     announce,
@@ -32,39 +24,25 @@ from orchestra.driver.local.kept import (
     forget_kept,
     kept_names,
     load_kept,
-    restore,
     store_kept,
     sync_kept,
 )
-from orchestra.driver.local.lent_mounts import lent_mounts
-from orchestra.driver.local.log_receivers import Identity, check_receiver, resolve_receiver
 from orchestra.driver.local.look import BUNDLE, RECORD
-from orchestra.driver.local.mounted_images import MountedImages
+from orchestra.driver.local.making import Making
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import connection
-from orchestra.driver.local.net.endpoint import attach, check_endpoint, detach, publishing_families
+from orchestra.driver.local.net.endpoint import detach
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
-from orchestra.driver.local.net.sysctls import set_sysctls
-from orchestra.driver.local.observe import observe_container
-from orchestra.driver.local.own_users import check_users, choose_ids, default_user, find_users, give_files, ids_needed
 from orchestra.driver.local.record import ContainerRecord, find_id, load_record, sound, store_record
-from orchestra.driver.local.runtime.program import find_runtime
+from orchestra.driver.local.shared_namespaces import container_names, with_joins
 from orchestra.driver.local.snapshot import Snapshotter
-from orchestra.driver.local.strays import container_group, end_if_left, end_strays
-from orchestra.driver.local.user import resolve_user
-from orchestra.errors import DriverError, FatalError, TemporaryError
+from orchestra.driver.local.strays import end_if_left, end_strays
+from orchestra.errors import DriverError, TemporaryError
 from orchestra.home import is_rootless
-from orchestra.linux import private_files, whole_files
-from orchestra.linux.directory_lock import locked
-from orchestra.linux.process import parse_signal
-from orchestra.model.mount import ApiAccess, ApiMount, FileMount, VolumeMount
-from orchestra.model.names import container_name
-from orchestra.model.observed import Created, Image, Running
-from orchestra.model.sharing import OfContainer, OfService
-from orchestra.model.user_namespace import Auto, OfStack
+from orchestra.linux import private_files
+from orchestra.model.observed import Created
 from orchestra.plan.action import AnonymousVolumes
-from orchestra.plan.predict import created
 from orchestra.record import replace
 from orchestra.shim.finding import find_again
 
@@ -72,22 +50,15 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
 
-    from orchestra.driver.local.image.store import ImageStore, ReadyImage
-    from orchestra.driver.local.kept import Kept
+    from orchestra.driver.local.image.store import ImageStore
     from orchestra.driver.local.net.attachment import Attachment
-    from orchestra.driver.local.own_users import OwnUsers
     from orchestra.driver.local.runtime.runtime import Runtime
-    from orchestra.driver.local.user import User
     from orchestra.home import Home
     from orchestra.model.container import ContainerSpec, Endpoint, Port
-    from orchestra.model.names import ContainerName
     from orchestra.model.observed import Container
 
 LAST = (*BUNDLE, RECORD)
 """The last files of a directory to go: the bundle, without which a record looks damaged, and the record."""
-
-SHARED = ("pid", "ipc")
-"""Kinds of namespace that a service may share with another. The network's is pinned, and joined by its path."""
 
 
 class Following(Enum):
@@ -105,13 +76,12 @@ class Containers:
         self._home = home
         self._stack = stack
         self._stack_home = home.stack(stack)
-        self._images = images
         self._runtime = runtime
         self._snapshots = Snapshotter(home)
-        self._mounted_images = MountedImages(images, self._snapshots)
         self._ports = PortReservations(
             partial(find_publisher, home), RememberedPorts(f"{home.ports}/{stack}.json"), _regain(home, stack)
         )
+        self._making = Making(home, stack, images, self._snapshots, self._ports)
         self._known: set[str] = set()  # containers that should have a record
         self._locks: dict[str, threading.RLock] = {}
 
@@ -155,10 +125,7 @@ class Containers:
             lead_ports(self._home, self._stack, self._ports.sockets())
 
     def names(self) -> list[str]:
-        try:
-            return sorted(os.listdir(self._stack_home.containers))
-        except FileNotFoundError:
-            return []
+        return container_names(self._stack_home)
 
     def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
         """Make everything but a process.
@@ -188,7 +155,9 @@ class Containers:
         private_files.make_directories(directory)
         began = time.time()
         try:
-            return self._make(spec, image_digest, directory, kept)
+            if kept is None:
+                forget_kept(self._stack_home, spec.name)
+            return self._making.make(spec, image_digest, directory, kept, partial(self._known.add, spec.name))
         except BaseException as error:
             record = sound(load_record, directory)
             self.remove(spec.name, volumes=AnonymousVolumes.HAND_ON, forget=kept is None)
@@ -203,146 +172,8 @@ class Containers:
             raise
 
     def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool) -> None:
-        """Raise what ``make`` and the start after it would fail with, as far as that is known; changes nothing.
-
-        settled: its dependencies have made whatever they make. Raises FatalError; TemporaryError if something is
-        missing that is about to be made.
-        """
-        image = self._images.resolve(image_digest)
-        spec = self._completed(spec, image)
-        check_users(spec)
-        user = _user(spec, image)
-        check_endpoint(self._home, self._stack, spec)
-        for kind, target in self._joins(spec):
-            self._joined_pid(spec.name, kind, target)
-        self._ports.check(spec.ports, publishing_families(self._home, spec))
-        find_runtime(spec.runtime, spec.service)
-        check_receiver(spec)
-        self._mounted_images.resolve(spec, self._mounted_images.digests(spec))
-        check_start(self._home, self._stack, spec, image, user, settled=settled)
-
-    def _make(self, spec: ContainerSpec, image_digest: str, directory: str, kept: Kept | None) -> Attachment:
-        """kept: of this container from before a reboot, if it was there."""
-        if kept is None:
-            forget_kept(self._stack_home, spec.name)
-        # The record keeps the image from being collected. Until it exists, the lock does.
-        with self._images.content.held():
-            image = self._images.resolve(image_digest)
-            spec = self._completed(spec, image)
-            seen = Image(spec.image_key, image_digest, healthcheck=image.config.healthcheck)
-            mounted = self._mounted_images.digests(spec)
-            made_with = kept.record.container.made_with if kept else self._made_with(spec)
-            container = replace(
-                created(spec, seen, kept.record.container.created_at if kept else time.time(), mounted, made_with),
-                id=kept.record.container.id if kept else os.urandom(32).hex(),
-            )
-            joins = self._joins(spec)
-            record = ContainerRecord(replace(container, config_hash=""), spec.ports, joins)
-            store_record(directory, record)
-            self._known.add(spec.name)
-        check_users(spec)
-        user = _user(spec, image)
-        if isinstance(spec.user_namespace, Auto):
-            needed = ids_needed(user, _text(image, "/etc/passwd"), _text(image, "/etc/group"))
-            with locked(self._home.stacks_run):
-                # What a container wrote has owners of the range that it had then.
-                ids = kept.record.ids if kept else choose_ids(self._home, spec, spec.user_namespace.size or needed)
-                record = replace(record, ids=ids)
-                store_record(directory, record)
-        ports = self._ports.reserve(spec.name, spec.ports, publishing_families(self._home, spec), sharing=spec.service)
-        attachment = attach(self._home, self._stack, replace(spec, ports=ports), container.id, directory)
-        users = find_users(spec, record.ids)
-        again = kept is not None
-        config = self._write_bundle(spec, image, container, attachment, directory, user, users, again=again)
-        command = tuple(config["process"]["args"])
-        if kept is not None:
-            restore(kept, directory)
-        store_record(directory, replace(record, container=replace(container, command=command)))
-        return attachment
-
-    def _write_bundle(
-        self,
-        spec: ContainerSpec,
-        image: ReadyImage,
-        container: Container,
-        attachment: Attachment,
-        directory: str,
-        user: User,
-        users: OwnUsers | None,
-        *,
-        again: bool,
-    ) -> dict[str, Any]:
-        """config.json and shim.json, and everything they refer to. again: over what the container wrote before."""
-        images = self._mounted_images.resolve(spec, container.mounted_images)
-        mounts = volume.resolve_mounts(self._home, self._stack, spec, images)
-        layers = self._snapshots.prepare(self._stack, spec.name, image.layers, again=again, users=users)
-        volume.fill_volumes(self._home, mounts, self._snapshots.image_of(self._stack, spec.name, image.layers))
-        config = render_bundle(
-            spec,
-            image.config,
-            user=user,
-            attachment=attachment,
-            mounts=mounts,
-            cgroups_path=container_group(self._home, self._stack, container.id),
-            host=observe_host(spec),
-            users=users,
-        )
-        if users is not None and attachment.namespace_path is not None:
-            # The network namespace belongs to the stack's users, so the container's root could not change it.
-            set_sysctls(attachment.namespace_path, take_network_sysctls(config))
-        for file, text in render_etc_files(attachment).items():
-            whole_files.write(f"{directory}/{file}", text.encode(), mode=0o644)
-        if users is not None and users.are_shifted and not users.shown:
-            give_files(directory, users)
-        private_files.make_directories(f"{directory}/rootfs")
-        files = ContainerDirectory(directory)
-        runtime = find_runtime(spec.runtime, spec.service)
-        seccomp = store_filter(config, directory, self._home.filters, whole=bool(runtime))
-        files.store("config.json", config)
-        identity = Identity(container.id, container.image_digest, tuple(config["process"]["args"]))
-        receiver = resolve_receiver(spec, identity)
-        caller = spec.caller if spec.one_off is None else spec.one_off.caller
-        log = self._log(spec)
-        store_settings(files, Settings(layers, log, receiver, spec.stdin_open, caller, runtime, seccomp))
-        return config
-
-    def _log(self, spec: ContainerSpec) -> Log | None:
-        if spec.logging.driver == "none":
-            return None
-        private_files.make_directories(self._stack_home.logs)
-        path = f"{self._stack_home.logs}/{spec.name}.log"
-        return Log(path, spec.logging.max_size, spec.logging.max_file, self._stack_home.followers)
-
-    def _joins(self, spec: ContainerSpec) -> tuple[tuple[str, str], ...]:
-        """The container that has the namespace, by kind of namespace."""
-        found: list[tuple[str, str]] = []
-        for kind in SHARED:
-            match getattr(spec, kind):
-                case OfService(service):
-                    found.append((kind, self._first_of(service)))
-                case OfContainer(container):
-                    found.append((kind, container))
-        return tuple(found)
-
-    def _made_with(self, spec: ContainerSpec) -> dict[ContainerName, str]:
-        names = [*([spec.initializes] if spec.initializes else []), *map(self._first_of, spec.lenders)]
-        records = (sound(load_record, self._stack_home.container(name)) for name in names)
-        return {record.container.name: record.container.id for record in records if record is not None}
-
-    def _joined_pid(self, name: str, kind: str, target: str) -> int:
-        """A process in the namespace that a container shares. Raises TemporaryError while there is none."""
-        other = observe_container(self._stack_home.container(target))
-        if other is None or not isinstance(other.status, Running):
-            raise TemporaryError(f"container {target}, whose {kind} namespace {name} shares, is not running")
-        return other.status.pid
-
-    def _first_of(self, service: str) -> str:
-        """The first container of a service, whatever its name."""
-        for container in self.names():
-            record = sound(load_record, self._stack_home.container(container))
-            if record is not None and (record.container.service, record.container.index) == (service, 1):
-                return container
-        return container_name(self._stack, service, 1)
+        """See ``Making.check``."""
+        self._making.check(spec, image_digest, settled=settled)
 
     def prepare(self, name: str) -> tuple[Attachment, bool]:
         """Before a run: publish what ``withdraw`` took back, and have it join the namespaces that it shares.
@@ -412,11 +243,7 @@ class Containers:
             config = files.load_config()
         except (DamagedFile, FileNotFoundError):
             raise self._spoil(name) from None
-        for kind, target in record.joins:
-            pid = self._joined_pid(name, kind, target)
-            others = [entry for entry in config["linux"]["namespaces"] if entry["type"] != kind]
-            config["linux"]["namespaces"] = [*others, {"type": kind, "path": f"/proc/{pid}/ns/{kind}"}]
-        files.store("config.json", config)
+        files.store("config.json", with_joins(config, self._stack_home, name, record.joins))
 
     def explain(self, name: str) -> DriverError | None:
         """Why a container could not start, if the host shows it better than the kernel's error."""
@@ -541,58 +368,6 @@ class Containers:
 
     def _has_record(self, name: str) -> bool:
         return ContainerDirectory(self._stack_home.container(name)).has(RECORD)
-
-    def _completed(self, spec: ContainerSpec, image: ReadyImage) -> ContainerSpec:
-        """Add what other containers and the image bring: volumes, stop signal and exposed ports.
-
-        Volumes without a name get one. Raises TemporaryError if a container that lends its volumes does not exist.
-        """
-        mounts = spec.mounts + self._credentials(spec)
-        for more in (lent_mounts(self._home, self._stack, spec), tuple(map(VolumeMount, image.config.volumes))):
-            taken = {os.path.normpath(mount.target) for mount in mounts}
-            mounts += tuple(mount for mount in more if os.path.normpath(mount.target) not in taken)
-        named = tuple(
-            replace(mount, name=volume.anonymous_name(self._stack, spec.anonymous_owner, mount.target))
-            if isinstance(mount, VolumeMount) and not mount.name
-            else mount
-            for mount in mounts
-        )
-        return replace(
-            spec,
-            mounts=named,
-            stop_signal=_stop_signal(spec, image),
-            expose=spec.expose + image.config.exposed_ports,
-        )
-
-    def _credentials(self, spec: ContainerSpec) -> tuple[FileMount, ...]:
-        """For a container that may pull and push images through the API. Never a part of what is written down."""
-        if not any(isinstance(mount, ApiMount) and mount.access is ApiAccess.ALL for mount in spec.mounts):
-            return ()
-        text = stored_credentials(self._images.environment or os.environ)
-        return (FileMount("/run/secrets/docker/config.json", content=text, mode=0o400),)
-
-
-def _stop_signal(spec: ContainerSpec, image: ReadyImage) -> str:
-    """Refused here, because a container with a signal that does not exist could never be stopped."""
-    name = spec.stop_signal or image.config.stop_signal
-    try:
-        if name:
-            parse_signal(name)
-    except ValueError as error:
-        whose = "stop_signal" if spec.stop_signal else "the image's STOPSIGNAL, or give the service a stop_signal"
-        raise FatalError(f"service {spec.service}: {error}", hint=f"correct {whose}") from None
-    return name
-
-
-def _user(spec: ContainerSpec, image: ReadyImage) -> User:
-    passwd, group = (_text(image, path) for path in ("/etc/passwd", "/etc/group"))
-    text = spec.user or image.config.user or default_user(spec)
-    own = not isinstance(spec.user_namespace, OfStack)
-    return resolve_user(text, passwd, group, additional=spec.groups, own=own)
-
-
-def _text(image: ReadyImage, path: str) -> str:
-    return (read_file(image.layers, path) or b"").decode(errors="replace")
 
 
 def _remove_directory(directory: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from errno import ENOENT, ESRCH
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,23 +25,23 @@ from orchestra.driver.local.net.watch import NetworkWatch
 from orchestra.driver.local.observe import observe_container, observe_containers
 from orchestra.driver.local.pause import pause, unpause
 from orchestra.driver.local.projections import Projections
-from orchestra.driver.local.record import store_error, store_health, store_hooks, store_start, store_stop
+from orchestra.driver.local.record import store_error, store_health, store_hooks, store_start
 from orchestra.driver.local.runtime.failure import runtime_errors
 from orchestra.driver.local.runtime.runtime import Runtime
+from orchestra.driver.local.stopping import KILL, Stopping, kill
 from orchestra.driver.local.turns import Turns
 from orchestra.driver.local.watch import Watch
+from orchestra.driver.local.watching import watch_keeper, watch_networks
 from orchestra.engine.driver import Refused
 from orchestra.errors import DriverError, FatalError, TemporaryError
 from orchestra.home import is_rootless
 from orchestra.linux.directory_lock import locked
-from orchestra.linux.process import parse_signal
 from orchestra.model.names import ContainerName, StackName
 from orchestra.model.observed import Created, Observed, Running
 from orchestra.names.files import load_standing
 from orchestra.shim.client import start_resolver
 from orchestra.shim.finding import find_again
 from orchestra.shim.state import Status, state
-from orchestra.shim.supervision import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -58,19 +58,9 @@ if TYPE_CHECKING:
     from orchestra.names.client import Sockets
     from orchestra.plan.action import AnonymousVolumes
 
-DEFAULT_SIGNAL = "SIGTERM"
-KILL = parse_signal("SIGKILL")
 KILLED = 128 + KILL
-DOUBT = 5.0
-"""Seconds after which a run that is to end is looked at although nothing has told of its end."""
 RECORDING = 1.0
 """Seconds in which the end of a container is recorded."""
-REPAIR_PAUSE = 1.0
-"""Seconds between two repairs of the networks: another program may change them again and again."""
-GATHERING, IDLE = 0.2, 4
-"""Seconds between two looks at what the kernel tells, and how many times as long as the last one the pause is at least:
-many containers that end at once are looked at together.
-"""
 
 
 def open_driver(home: Home, stack: str) -> LocalDriver:
@@ -129,9 +119,12 @@ class LocalDriver:
                 tasks.start_soon(self._watch.run, name="watch on containers")
                 tasks.start_soon(self._projections.run, name="rules and names")
                 tasks.start_soon(self._keeping.run, name="what a reboot must not take")
-                tasks.start_soon(self._watch_networks, opened, changed.send_nowait, name="watch on networks")
+                if (networks := self._open_network_watch(opened)) is not None:
+                    tell = partial(changed.send_nowait, None)
+                    tasks.start_soon(watch_networks, networks, self._stack, tell, name="watch on networks")
                 if is_rootless(os.environ):
-                    tasks.start_soon(self._watch_keeper, name="watch on the home's keeper")
+                    ask = self._projections.ask
+                    tasks.start_soon(watch_keeper, self._home, ask, name="watch on the home's keeper")
                 self._api = ApiSockets(self._stack_home, tasks)
                 opened.callback(self._api.close)
                 await self._api.adopt(await run_sync(self._containers.names))
@@ -145,44 +138,14 @@ class LocalDriver:
         order = {"socket": self._stack_home.names_socket, "names": self._home.names, "home": self._home.run}
         start_resolver(self._stack_home.fork_socket, order)
 
-    async def _watch_networks(self, opened: ExitStack, tell: Callable[[None], None]) -> None:
-        """Look at everything again if another program has changed the networks: the plan restores them."""
+    def _open_network_watch(self, opened: ExitStack) -> NetworkWatch | None:
         try:
             self._networks = watch = opened.enter_context(NetworkWatch(self._home, self._stack))
         except OSError as error:
             print(f"cannot watch the networks for changes: {error}", file=sys.stderr, flush=True)
-            return
+            return None
         opened.callback(setattr, self, "_networks", None)
-        while True:
-            await anyio.wait_readable(watch)
-            began = anyio.current_time()
-            try:
-                losses = await run_sync(watch.losses)
-            except (OSError, DriverError) as error:
-                losses = f"its networks cannot be looked at: {error}"
-            if losses:
-                print(f"stack {self._stack}: {losses}; restoring them", file=sys.stderr, flush=True)
-                tell(None)
-            took = anyio.current_time() - began
-            await anyio.sleep(REPAIR_PAUSE if losses else max(GATHERING, took * IDLE))
-
-    async def _watch_keeper(self) -> None:
-        """Without root: start the keeper of the home's namespaces again if it was killed, and lead the ports anew."""
-        from orchestra.rootless.entry import revive
-
-        backoff = Backoff()
-        while True:
-            began = anyio.current_time()
-            try:
-                keeper = await run_sync(revive, self._home)
-                try:
-                    self._projections.ask()
-                    await anyio.wait_readable(keeper)
-                finally:
-                    os.close(keeper)
-            except OSError as error:
-                print(f"the keeper of the home's namespaces cannot be started: {error}", file=sys.stderr, flush=True)
-            await anyio.sleep(backoff.next_delay(anyio.current_time() - began))
+        return watch
 
     async def settle(self) -> None:
         """Wait until rules and names match the containers, even if another program has changed them."""
@@ -378,54 +341,11 @@ class LocalDriver:
             await self._projections.settle()
 
     async def stop(self, name: str, *, signal: str, timeout: float) -> None:
-        change = self._watch.change(name)
+        stopping = Stopping(self._stack_home, self._containers, self._runtime, self._turns, self._watch)
         with runtime_errors(name):
-            asked = await self._turns.take(self._ask_to_stop, name, signal, timeout <= 0)
-            if asked is None:
-                return
-            rules_must_follow = False
-            with anyio.move_on_after(timeout) if asked != KILL else nullcontext() as limit:
-                rules_must_follow = await self._withdraw_at_end(name, change)
-            if limit is not None and limit.cancelled_caught:
-                change = self._watch.change(name)
-                await run_sync(self._runtime.kill, self._stack_home.container(name), KILL)
-                rules_must_follow = await self._withdraw_at_end(name, change)
+            rules_must_follow = await stopping.stop(name, signal, timeout)
         if rules_must_follow:
             self._projections.ask()
-
-    async def _withdraw_at_end(self, name: str, change: anyio.Event) -> bool:
-        """Wait for the end of a run; with the result of ``withdraw``. change: of the run, from before it was ended."""
-        while True:
-            with anyio.move_on_after(DOUBT):
-                await change.wait()
-            change = self._watch.change(name)
-            rules_must_follow = await self._turns.take(self._withdraw_if_ended, name)
-            if rules_must_follow is not None:
-                return rules_must_follow
-
-    def _withdraw_if_ended(self, name: str) -> bool | None:
-        if state(self._stack_home.container(name)).status is Status.RUNNING:
-            return None
-        return self._containers.withdraw(name)
-
-    def _ask_to_stop(self, name: str, signal: str, at_once: bool) -> int | None:
-        """Record the request to stop, and send the signal. at_once: and SIGKILL after it.
-
-        Returns the number of the last one; None if the container is not running.
-        """
-        directory = self._stack_home.container(name)
-        container = observe_container(directory)
-        if container is None or not isinstance(container.status, Running):
-            return None
-        number = _signal(container, signal or container.stop_signal)
-        store_stop(directory, container.status.started_at)
-        self._runtime.kill(directory, number)
-        if container.status.paused:
-            unpause(directory)  # the signal has no effect before
-        if at_once and number != KILL:
-            self._runtime.kill(directory, KILL)
-            return KILL
-        return number
 
     async def _wait_until_ended(self, name: str) -> None:
         while True:
@@ -437,15 +357,7 @@ class LocalDriver:
 
     async def kill(self, name: str, signal: int) -> None:
         with runtime_errors(name):
-            await run_sync(self._kill, name, signal)
-
-    def _kill(self, name: str, signal: int) -> None:
-        directory = self._stack_home.container(name)
-        container = observe_container(directory)
-        if container is not None and isinstance(container.status, Running):
-            self._runtime.kill(directory, signal)
-            if container.status.paused and signal == KILL:
-                unpause(directory)
+            await run_sync(kill, self._runtime, self._stack_home.container(name), signal)
 
     async def pause(self, name: str) -> None:
         with runtime_errors(name):
@@ -499,10 +411,3 @@ class LocalDriver:
     async def record_hooks(self, name: str, done: int) -> None:
         with runtime_errors(name):
             await run_sync(store_hooks, self._stack_home.container(name), done)
-
-
-def _signal(container: Container, name: str) -> int:
-    try:
-        return parse_signal(name or DEFAULT_SIGNAL)
-    except ValueError as error:
-        raise FatalError(f"container {container.name}: {error}", hint="correct stop_signal") from None
