@@ -123,7 +123,14 @@ class OneOffs:
         def settled(desired: Desired, observed: Observed) -> Desired:
             return without_ended(after_runs(desired, observed), observed)
 
+        lasting: Desired | None = None  # the last one of which nothing can be told: asked after each plan
+
         def is_news(desired: Desired, observed: Observed, _plan: Plan) -> bool:
+            nonlocal lasting
+            if desired is lasting:
+                return False
+            if all(spec.one_off is None and not spec.remove_when_ended for spec in desired.containers):
+                lasting = desired
             return settled(desired, observed) is not desired
 
         while True:

@@ -73,6 +73,7 @@ class Flights:
         self._bounds: list[int] = []
         self._bound = anyio.CapacityLimiter(math.inf)
         self._under_way: dict[ResourceId, Flight] = {}
+        self._actions: dict[ResourceId, Action] = {}  # theirs
 
     @contextmanager
     def at_most(self, count: int) -> Iterator[None]:
@@ -87,12 +88,12 @@ class Flights:
 
     def actions(self, *, begun: bool = False) -> dict[ResourceId, Action]:
         """By resource. begun: without those that are waiting for their turn."""
-        flights = self._under_way.items()
-        return {resource: flight.action for resource, flight in flights if flight.begun is not None or not begun}
+        if not begun:
+            return self._actions.copy()
+        return {resource: flight.action for resource, flight in self._under_way.items() if flight.begun is not None}
 
     def on(self, resource: ResourceId) -> Action | None:
-        flight = self._under_way.get(resource)
-        return None if flight is None else flight.action
+        return self._actions.get(resource)
 
     def events(self) -> tuple[ActionEvent, ...]:
         """The beginnings of those that have begun."""
@@ -101,6 +102,7 @@ class Flights:
     def start(self, action: Action, tasks: TaskGroup) -> None:
         flight = Flight(action, anyio.CancelScope())
         self._under_way[action.resource] = flight
+        self._actions[action.resource] = action
         self._changed(action.resource)
         tasks.start_soon(self._act, flight, name=f"{action.verb} {action.resource}")
         if isinstance(action, PullImage) and isinstance(self._driver, Measures):
@@ -147,7 +149,7 @@ class Flights:
                 self._view.put_failure(failure)
         elif not cancelled:
             self._view.drop_failure(action.resource, all_but=Verb.LOOK)
-        del self._under_way[action.resource]
+        del self._under_way[action.resource], self._actions[action.resource]
         self._changed(action.resource)
         if begun is not None:
             self._emit(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from orchestra.engine.driver import Driver
     from orchestra.errors import OrchestraError
+    from orchestra.model.container import ContainerSpec
     from orchestra.model.desired import Desired
     from orchestra.model.event import Event
     from orchestra.model.observed import Observed, Verb
@@ -88,6 +89,10 @@ class Engine:
         look.
         """
         return self._planner.desired
+
+    def spec(self, name: str) -> ContainerSpec | None:
+        """That of a container in ``desired``."""
+        return self._planner.spec(name)
 
     @property
     def asked(self) -> Desired:

@@ -29,7 +29,7 @@ async def wait_until_up(
     sure = False
     while True:
         await engine.wait(lambda *_: True)
-        if is_under_way(engine.desired, engine.plan, engine.in_flight(), services):
+        if is_under_way(engine.desired, engine.spec, engine.plan, engine.in_flight(), services):
             failed_at, sure = None, False
             await engine.wait_for_plan(until=None)
             continue

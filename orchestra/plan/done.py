@@ -25,7 +25,7 @@ from orchestra.plan.verdict import Failed
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from orchestra.model.container import ContainerSpec
     from orchestra.model.desired import Desired
@@ -54,24 +54,28 @@ class Standing(Record):
 
 
 def is_under_way(
-    desired: Desired, plan: Plan, in_flight: Mapping[ResourceId, Action], services: Collection[str] = ()
+    desired: Desired,
+    spec_of: Callable[[str], ContainerSpec | None],
+    plan: Plan,
+    in_flight: Mapping[ResourceId, Action],
+    services: Collection[str] = (),
 ) -> bool:
     """Whether a container of these services (empty: all) is being created or started, so that ``up`` is not done.
 
-    Cheap: it looks only at what is under way. False does not mean that it is done.
+    Cheap: it looks only at what is under way. False does not mean that it is done. spec_of: of a container of
+    ``desired``, by its name.
     """
-    making = {
-        action.resource.name
-        for action in in_flight.values()
-        if isinstance(action, CreateContainer) or (isinstance(action, StartContainer) and not action.restarts)
-    }
-    making.difference_update(resource.name for resource in plan.hopeless)
-    return any(
-        spec.name in making
-        and _selected(spec.service, services)
-        and desired.wish_of(spec).goal in (Goal.RUN, Goal.CREATE)
-        for spec in desired.of_services
-    )
+    for resource, action in in_flight.items():
+        if isinstance(action, CreateContainer) or (isinstance(action, StartContainer) and not action.restarts):
+            spec = None if resource in plan.hopeless else spec_of(resource.name)
+            if (
+                spec is not None
+                and spec.one_off is None
+                and _selected(spec.service, services)
+                and desired.wish_of(spec).goal in (Goal.RUN, Goal.CREATE)
+            ):
+                return True
+    return False
 
 
 def judge_up(

@@ -12,6 +12,7 @@ from orchestra.model.wish import Goal, Recreate
 from orchestra.plan.action import CreateNetwork, StartContainer
 from orchestra.plan.done import SETTLING, Standing, is_down, is_under_way, judge_down, judge_stop, judge_up
 from orchestra.plan.plan import plan
+from orchestra.plan.situation import Layout
 from orchestra.record import replace
 from tests.plan.stacks import asked, changed, going_down, service, stack, wished
 from tests.plan.test_preview import world_after
@@ -29,7 +30,9 @@ def judge(desired, world, *, now=NOW, in_flight=(), **options) -> Standing:
     flights = {action.resource: action for action in in_flight}
     found = plan(desired, world, flights, now)
     standing = judge_up(desired, world, found, flights, now, **options)
-    assert standing.starting or not is_under_way(desired, found, flights, options.get("services", ()))
+    assert standing.starting or not is_under_way(
+        desired, Layout(desired).specs.get, found, flights, options.get("services", ())
+    )
     return standing
 
 
@@ -275,4 +278,7 @@ def test_what_is_being_started_shows_at_once_that_up_is_not_done(restarts, servi
     start = StartContainer("s-web-1", restarts, 0, "it is to run")
     flights = {start.resource: start}
     world = changed(UP, "s-web-1", status=Created())
-    assert is_under_way(DESIRED, plan(DESIRED, world, flights, NOW), flights, services) is under_way
+    assert (
+        is_under_way(DESIRED, Layout(DESIRED).specs.get, plan(DESIRED, world, flights, NOW), flights, services)
+        is under_way
+    )

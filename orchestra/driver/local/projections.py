@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-PAUSE, LONGEST_PAUSE = 2, 0.05
+PAUSE, LONGEST_PAUSE = 2, 0.1
 """How many times as long as the last run took the next change waits, and how many seconds at most."""
 
 

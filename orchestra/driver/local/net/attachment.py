@@ -125,10 +125,14 @@ class Attachment(Record):
 
 
 class Attached(Record):
-    """An attachment with the directory it was read from, by which it is compared."""
+    """An attachment with the directory it was read from, by which it is compared.
+
+    published: by network, what is made of it for others to read: see ``projection``.
+    """
 
     directory: str
     attachment: Attachment
+    published: dict[str, str]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Attached) and self.directory == other.directory
@@ -155,7 +159,7 @@ def _load(directory: str) -> Attached | None:
         known = _known.get(directory)
         if known is not None and known[0] == identity:
             return known[1]
-        attached = Attached(directory, decode(Attachment, files.load(FILE)))
+        attached = Attached(directory, decode(Attachment, files.load(FILE)), {})
         if _identify(directory) == identity:
             _known[directory] = identity, attached
     except (FileNotFoundError, NotADirectoryError):

@@ -7,7 +7,6 @@ answer from the union without asking each other.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import threading
@@ -32,9 +31,9 @@ from orchestra.names.files import load_standing
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from orchestra.driver.local.net.attachment import Attached
+    from orchestra.driver.local.net.attachment import Attached, Interface
     from orchestra.driver.local.net.ipam import Leases, NetworkLease
     from orchestra.home import Home
     from orchestra.model.container import Port
@@ -255,35 +254,39 @@ def _suits(port: Port, address: str) -> bool:
 
 def names_of(
     attached: Sequence[Attached], network: str, standing: Callable[[str], Standing] = load_standing
-) -> tuple[Named, ...]:
-    """The names of the containers on one network. One that is about to stop has none that another one has, too."""
-    here = [
-        (entry, interface)
+) -> list[str]:
+    """The names of the containers on one network, each a ``Named`` in JSON.
+
+    One that is about to stop has none that another one has, too.
+    """
+    taken: frozenset[str] = frozenset()
+    if any(entry.attachment.drained_at for entry in attached):
+        ready = (entry for entry in attached if all(_rank(entry, standing)))
+        taken = frozenset(
+            name
+            for entry in ready
+            for interface in entry.attachment.interfaces
+            if interface.network == network
+            for name in interface.names
+        )
+    return [
+        _encoded(entry, interface, (name for name in interface.names if name not in taken))
+        if entry.attachment.drained_at
+        else entry.published.get(network) or _publish(entry, interface)
         for entry in attached
         for interface in entry.attachment.interfaces
         if interface.network == network
     ]
-    draining = any(entry.attachment.drained_at for entry, _ in here)
-    ready = (interface for entry, interface in here if draining and all(_rank(entry, standing)))
-    taken = frozenset(name for interface in ready for name in interface.names)
-    return tuple(
-        _named(
-            entry.attachment.container,
-            entry.directory,
-            interface.addresses,
-            tuple(n for n in interface.names if n not in taken) if entry.attachment.drained_at else interface.names,
-        )
-        for entry, interface in here
-    )
 
 
-_named = functools.lru_cache(maxsize=4096)(Named)
-"""Remembered like its text: looking one up takes a tenth of the time of making it."""
-
-
-@functools.lru_cache(maxsize=4096)
-def _encoded(named: Named) -> str:
+def _publish(entry: Attached, interface: Interface) -> str:
     """Remembered, since with each container that starts the names of all others are published again."""
+    text = entry.published[interface.network] = _encoded(entry, interface, interface.names)
+    return text
+
+
+def _encoded(entry: Attached, interface: Interface, names: Iterable[str]) -> str:
+    named = Named(entry.attachment.container, entry.directory, interface.addresses, tuple(names))
     return json.dumps(encode(named))
 
 
@@ -298,7 +301,7 @@ def _publish_names(home: Home, stack: str, leases: Leases, attached: Sequence[At
         path = f"{folder}/{stack}.json"
         if names := names_of(attached, network):
             private_files.make_directories(folder)
-            private_files.store(path, f"[{', '.join(map(_encoded, names))}]".encode())
+            private_files.store(path, f"[{', '.join(names)}]".encode())
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from orchestra.driver.local.net.attachment import Attached, Attachment, Interface
@@ -33,6 +35,7 @@ def attached(*standings, drained=()):
                 ports=(Port(80, 8080),),
                 drained_at=1.0 if number in drained else 0.0,
             ),
+            {},
         )
         for number in range(1, len(standings) + 1)
     )
@@ -65,13 +68,13 @@ def test_a_port_leads_to_those_that_are_ready(standings, drained, chosen):
 
 def named(*standings, **more):
     entries, standing = attached(*standings, **more)
-    return [entry.names for entry in names_of(entries, "lan", standing)]
+    return [json.loads(text)["names"] for text in names_of(entries, "lan", standing)]
 
 
 def test_a_drained_container_keeps_only_names_that_no_other_has():
-    assert named(READY, READY, drained=(1,)) == [("s-web-1",), ("web", "s-web-2")]
-    assert named(READY, STARTING, drained=(1,)) == [("web", "s-web-1"), ("web", "s-web-2")]
-    assert named(READY, READY) == [("web", "s-web-1"), ("web", "s-web-2")]
+    assert named(READY, READY, drained=(1,)) == [["s-web-1"], ["web", "s-web-2"]]
+    assert named(READY, STARTING, drained=(1,)) == [["web", "s-web-1"], ["web", "s-web-2"]]
+    assert named(READY, READY) == [["web", "s-web-1"], ["web", "s-web-2"]]
 
 
 def test_connections_are_dealt_out_in_equal_shares():
