@@ -32,7 +32,7 @@ from orchestra.plan.health import describe_unhealthy
 from orchestra.plan.hooks import run_hooks, stop
 from orchestra.plan.images import ready_digest
 from orchestra.plan.init_containers import initialize, wait_for_new
-from orchestra.plan.progress import watched_until
+from orchestra.plan.progress import is_proving, progress_of, watched_until
 from orchestra.plan.replace import replacement_reason
 from orchestra.plan.restart import STEADY, next_run
 from orchestra.plan.rolling import hold_back, in_its_order, wait_for_rollback
@@ -259,14 +259,20 @@ def _heal(situation: Situation, spec: ContainerSpec, container: Container, runni
 
 
 def _watch(situation: Situation, spec: ContainerSpec, container: Container) -> Blocked | None:
-    """Until it is healthy and the monitor time of its update is over, a container that runs is not done."""
-    until = watched_until(situation, spec, container)
-    resource, status = ResourceId.container(spec.name), container.status
-    if until is None or not isinstance(status, Running):
+    """Until it is ready and the monitor time of its update is over, a container that runs is not done.
+
+    One made before the last command is waited for as well: only its failures no longer count for the update.
+    """
+    resource = ResourceId.container(spec.name)
+    if is_proving(situation, spec):
+        if container.healthcheck is not None:
+            return Blocked(resource, f"waits {HEALTHY}, which its update needs", awaited=((resource, HEALTHY),))
+        until: float | None = progress_of(situation, spec.service).proven_at[spec.name]
+    else:
+        until = watched_until(situation, spec, container)
+    if until is None or until <= situation.now:
         return None
-    if container.healthcheck is not None and status.health.status in (HealthStatus.NONE, HealthStatus.STARTING):
-        return Blocked(resource, f"waits {HEALTHY}, which its update needs", awaited=((resource, HEALTHY),))
-    return Blocked(resource, "is watched after its update", until=until) if until > situation.now else None
+    return Blocked(resource, "is watched after its update", until=until)
 
 
 def _after_exit(

@@ -9,6 +9,7 @@ from orchestra.model.container import RestartPolicy
 from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Created, Exited, Running, Verb
 from orchestra.model.resource import ResourceId
+from orchestra.model.update import Ending
 from orchestra.plan.action import CheckContainer
 from orchestra.plan.clock import is_waiting
 from orchestra.plan.dependency import is_due
@@ -132,6 +133,22 @@ def _stage(situation: Situation, spec: ContainerSpec, container: Container | Non
                 return Stage.READY if health.status is HealthStatus.HEALTHY else Stage.PROVING
             proven_at = status.started_at + _monitor(spec)
             return Stage.PROVING if is_waiting(status.started_at, proven_at, situation.now) else Stage.READY
+
+
+def is_proving(situation: Situation, spec: ContainerSpec) -> bool:
+    """Whether an update waits for this new container to be ready, since when ever it has been there.
+
+    One that is paused does not change by itself.
+    """
+    if spec.service not in situation.updating:
+        return False
+    failing = situation.desired.failing.get(spec.service)
+    if failing is not None and failing.ending is Ending.PAUSED:
+        return False
+    container = situation.observed.containers.get(spec.name)
+    if container is None or (isinstance(container.status, Running) and container.status.paused):
+        return False
+    return progress_of(situation, spec.service).stages.get(spec.name) is Stage.PROVING
 
 
 def watched_until(situation: Situation, spec: ContainerSpec, container: Container) -> float | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from orchestra.model.container import Endpoint, Port
-from orchestra.model.observed import Check, Observed
+from orchestra.model.desired import Earlier
+from orchestra.model.health import Health, HealthStatus
+from orchestra.model.observed import Check, Observed, Running
 from orchestra.model.sharing import Host
-from orchestra.model.update import Ending, Failing, Order, Update
+from orchestra.model.update import Ending, Failing, FailureAction, Order, Update
 from orchestra.plan.plan import plan
 from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.record import replace
@@ -67,6 +71,49 @@ def test_what_a_paused_update_has_left_alone_does_not_go_with_its_dependency():
     paused = plan(after, replace(world, checked={"s-web-1": check}), {}, 400.0)
     assert paused.ready == ()
     assert [blocked.reason for blocked in paused.blocked] == ["its definition changed; the update of web is paused"]
+
+
+def asked_again(update, *, replicas=2, failing=None, **fields):
+    """An update to v2 of which the last command has asked once more, when every container was new already."""
+    before, more = stack(service("web", replicas=2)), {"replicas": replicas, "config_hash": "v2", "update": update}
+    world = world_after(stack(service("web", **more, **fields), at=150.0))
+    ways_back = tuple(Earlier(spec, "") for spec in before.containers)
+    after = replace(stack(service("web", **more, **fields), at=200.0), earlier=ways_back, failing=failing or {})
+    return with_stand_ins(after, world, 300.0), world
+
+
+@pytest.mark.parametrize("action", list(FailureAction))
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("replicas", [2, 3])
+def test_an_update_is_under_way_until_it_is_known_whether_the_new_containers_are_healthy(order, action, replicas):
+    update = Update(2, order=order, monitor=0.0, failure_action=action)
+    desired, world = asked_again(update, replicas=replicas, healthy=True)
+    for spec in desired.containers:
+        world = changed(world, spec.name, status=Running(1, 250.0, Health(HealthStatus.STARTING)))
+    waiting = plan(desired, world, {}, 300.0)
+    assert {blocked.reason for blocked in waiting.blocked} == {"waits to be healthy, which its update needs"}
+    assert (len(waiting.blocked), waiting.ready, waiting.updated, waiting.converged) == (replicas, (), (), False)
+    paused = changed(world, "s-web-1", status=Running(1, 250.0, Health(HealthStatus.STARTING), paused=True))
+    assert "s-web-1" not in [blocked.resource.name for blocked in plan(desired, paused, {}, 300.0).blocked]
+    for verdict in (HealthStatus.HEALTHY, HealthStatus.UNHEALTHY):
+        for spec in desired.containers:
+            world = changed(world, spec.name, status=Running(1, 250.0, Health(verdict)))
+        over = plan(desired, world, {}, 300.0)
+        assert (over.ready, over.blocked, over.updated, over.converged) == ((), (), ("web",), True)
+
+
+def test_an_update_asked_for_again_ends_when_the_monitor_time_of_the_last_container_does():
+    desired, world = asked_again(Update(monitor=60.0))
+    world = changed(world, "s-web-2", status=Running(1, 290.0))
+    waiting = plan(desired, world, {}, 300.0)
+    assert (waiting.wake_at, waiting.converged, waiting.updated) == (350.0, False, ())
+    assert plan(desired, world, {}, 350.0).updated == ("web",)
+
+
+def test_nothing_is_waited_for_once_an_update_is_paused():
+    desired, world = asked_again(Update(monitor=0.0), healthy=True, failing={"web": Failing(Ending.PAUSED, 260.0, "")})
+    world = changed(world, "s-web-1", status=Running(1, 250.0, Health(HealthStatus.STARTING)))
+    assert plan(desired, world, {}, 300.0).converged
 
 
 START_FIRST = Update(order=Order.START_FIRST)

@@ -16,7 +16,7 @@ CHUNK = 50
 LIVES = 600
 ALONE = os.environ.get("ORCHESTRA_SEED")
 """One seed to run by itself, as a failure tells."""
-FAILED_ONCE = (94, 107, 133, 145, 175, 188, 190, 247, 1014, 1043, 1088, 1108, 21570, 21685, 21804)
+FAILED_ONCE = (94, 107, 133, 145, 175, 188, 190, 247, 1014, 1043, 1088, 1108, 7035, 21570, 21685, 21804)
 """Seeds that have failed. A change of what lives are made of makes others of them: these are from ``make mutants``, and
 notice what few others do.
 """
@@ -74,6 +74,6 @@ def test_the_plans_of_the_parts_are_the_plan_of_the_whole(monkeypatch):
         return found
 
     monkeypatch.setattr(Planner, "plan", compared)
-    for seed in seeds(7100):
+    for seed in seeds(7000):
         survives(seed)
     assert ALONE or min(counts.values()) > 100
