@@ -23,25 +23,31 @@ if TYPE_CHECKING:
 
 def initialize(situation: Situation, spec: ContainerSpec) -> Blocked | Failed | None:
     """What the start waits for among its init containers, which run one after the other; None if all have completed."""
-    for init in spec.pre_start:
-        held = _run_init(situation, spec, init)
+    for position, init in enumerate(spec.pre_start, 1):
+        held = _run_init(situation, spec, init, spec.pre_start[position:])
         if held is not None:
             return held
     return None
 
 
-def _run_init(situation: Situation, spec: ContainerSpec, init: ContainerSpec) -> Blocked | Failed | None:
-    """Bring an init container on its way; None if it has completed since the container it initializes was created."""
+def _run_init(
+    situation: Situation, spec: ContainerSpec, init: ContainerSpec, later: tuple[ContainerSpec, ...]
+) -> Blocked | Failed | None:
+    """Bring an init container on its way; None if it has completed since the container it initializes was created.
+
+    later: those that run after it.
+    """
     resource = ResourceId.container(init.name)
     owner = situation.observed.containers.get(init.initializes)
     if owner is None or is_being_removed(situation, init.initializes):
         reason = f"waits for {init.initializes} to be created, whose init containers it shares"
         return Blocked(ResourceId.container(spec.name), reason, situation.resources([init.initializes]))
     seen = situation.observed.containers.get(init.name)
-    decided = (*situation.ready, *situation.failed, *situation.blocked)  # for another replica that shares it
-    is_taken = init.name in situation.leaving or resource in situation.in_flight
-    if not is_taken and all(verdict.resource != resource for verdict in decided):
-        step = _step_of_init(situation, init, seen, owner)
+    if not _is_taken(situation, init.name):
+        if seen is None or is_unfinished(seen):
+            step: Action | Blocked | Failed | None = _clear(situation, init, later) or create(situation, init)
+        else:
+            step = _step_of_init(situation, init, seen, owner)
         if step is None and seen is not None and isinstance(seen.status, Exited):
             return None
         situation.add(step)
@@ -49,12 +55,37 @@ def _run_init(situation: Situation, spec: ContainerSpec, init: ContainerSpec) ->
     return Blocked(ResourceId.container(spec.name), f"waits for {init.name} {COMPLETE}", (resource,), awaited=awaited)
 
 
+def _is_taken(situation: Situation, name: str) -> bool:
+    """Whether what becomes of it is decided: for another replica that shares it, or by what is under way."""
+    resource = ResourceId.container(name)
+    decided = (*situation.ready, *situation.failed, *situation.blocked)
+    is_under_way = name in situation.leaving or resource in situation.in_flight
+    return is_under_way or any(verdict.resource == resource for verdict in decided)
+
+
+def _clear(situation: Situation, init: ContainerSpec, later: tuple[ContainerSpec, ...]) -> Blocked | None:
+    """Remove what has run after an init container that is gone, before that is made anew: so it runs again as well.
+
+    So one that is there was made after those before it had completed, whatever the clock said.
+    """
+    there = [each.name for each in later if each.name in situation.observed.containers]
+    for name in there:
+        if not _is_taken(situation, name):
+            seen, why = situation.observed.containers[name], f"to run again after {init.name}"
+            if isinstance(seen.status, Running):
+                situation.add(stop(situation, seen, why, replaces=True))
+            else:
+                situation.add(RemoveContainer(seen.name, AnonymousVolumes.HAND_ON, why, replaces=True))
+    if not there:
+        return None
+    reason = f"waits for {', '.join(there)} to be removed, which run after it"
+    return Blocked(ResourceId.container(init.name), reason, situation.resources(there))
+
+
 def _step_of_init(
-    situation: Situation, init: ContainerSpec, seen: Container | None, owner: Container
-) -> Action | Blocked | Failed | None:
-    """The next step of an init container; None while it runs, and when it has completed."""
-    if seen is None or is_unfinished(seen):
-        return create(situation, init)
+    situation: Situation, init: ContainerSpec, seen: Container, owner: Container
+) -> Action | Failed | None:
+    """The next step of an init container that is there; None while it runs, and when it has completed."""
     status = seen.status
     outdated = seen.config_hash != init.config_hash or is_outlived(owner, seen)
     if isinstance(status, Running):

@@ -111,6 +111,25 @@ def test_it_runs_again_for_another_container_whatever_the_clock_said():
     assert ready(WEB, unknown) == ["start s-web-1"]
 
 
+@pytest.mark.parametrize("left", [Created(), Running(1, 210.0), Exited(0, 210.0, 220.0)], ids=["made", "runs", "ended"])
+def test_those_after_one_that_was_removed_run_again_too(left):
+    """As a ``down`` does that another ``up`` has cut short."""
+    world = changed(changed(UP, "s-web-1", status=Created()), SECOND, status=left)
+    world = replace(world, containers={name: seen for name, seen in world.containers.items() if name != FIRST})
+    (blocked,) = (each for each in plan(WEB, world, {}, 500.0).blocked if each.resource.name == FIRST)
+    assert blocked.reason == f"waits for {SECOND} to be removed, which run after it"
+    told = [f"{action.verb} {action.resource.name}" for step in preview(WEB, world, 500.0).rounds for action in step]
+    assert told == [
+        *([f"stop {SECOND}"] if isinstance(left, Running) else []),
+        f"remove {SECOND}",
+        f"create {FIRST}",
+        f"start {FIRST}",
+        f"create {SECOND}",
+        f"start {SECOND}",
+        "start s-web-1",
+    ]
+
+
 def test_no_replica_starts_while_the_container_that_they_ran_before_is_being_removed():
     desired = initialized(replicas=2)
     world = changed(world_after(desired), "s-web-2", status=Created())
