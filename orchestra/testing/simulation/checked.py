@@ -79,6 +79,7 @@ class CheckedDriver(FakeDriver):
         self._checked.add((spec.name, spec.config_hash))
 
     async def create(self, spec: ContainerSpec, image_digest: str) -> Container | None:
+        assert spec.one_off is None or not spec.one_off.started, f"the command {spec.name} was about to run again"
         if not (spec.one_off or spec.initializes):
             twins = [each.name for each in self.world.observed.containers.values() if _is_twin(each, spec)]
             assert not twins, f"{spec.name} was created beside {twins[0]}"
