@@ -12,6 +12,7 @@ import anyio.lowlevel
 from orchestra.engine.loop import RESYNC, Engine
 from orchestra.engine.updates import follow_updates
 from orchestra.model.observed import Exited
+from orchestra.plan.earlier import go_back
 from orchestra.plan.one_offs import after_runs
 from orchestra.plan.plan import plan
 from orchestra.testing.simulation.checked import CheckedDriver
@@ -125,6 +126,7 @@ class Simulation:
                 self.begun.set()
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._follow_runs, self.engine)
+                    tasks.start_soon(self._follow_refusals, self.engine)
                     tasks.start_soon(follow_updates, self.engine, self._end_updates)
                     tasks.start_soon(Watch(self.engine, self.world).run)
                     await self.engine.run()
@@ -135,6 +137,12 @@ class Simulation:
         while True:
             await engine.wait(lambda desired, observed, _plan: after_runs(desired, observed) is not desired)
             self._change(after_runs(self.desired, engine.observed))
+
+    async def _follow_refusals(self, engine: Engine) -> None:
+        """Write down which containers have gone back to their earlier definition, as a supervisor does after `up`."""
+        while True:
+            await engine.wait(_has_gone_back)
+            self._change(go_back(self.desired, engine.observed))
 
     async def _end_updates(self, change: Callable[[Desired], Desired], _failed: tuple[FailedUpdate, ...]) -> None:
         self._change(change(self.desired))
@@ -253,5 +261,10 @@ def _size(desired: Desired) -> int:
     return sum(1 + len(spec.pre_start) for spec in desired.containers)
 
 
-def _has_converged(_desired: Desired, _observed: Observed, plan: Plan) -> bool:
-    return plan.converged and not plan.updated and not plan.failing
+def _has_gone_back(desired: Desired, observed: Observed, plan: Plan) -> bool:
+    return plan.converged and go_back(desired, observed) is not desired
+
+
+def _has_converged(desired: Desired, observed: Observed, plan: Plan) -> bool:
+    is_settled = plan.converged and not plan.updated and not plan.failing
+    return is_settled and not _has_gone_back(desired, observed, plan)
