@@ -301,5 +301,5 @@ def _start(situation: Situation, spec: ContainerSpec, why: str) -> StartContaine
     allowed = check_dependencies(situation, spec, settled=True)
     if not isinstance(allowed, Allowed):
         return allowed
-    start = begin_run(situation, spec, f"{why}; {allowed.reason}" if allowed.reason else why)
-    return initialize(situation, spec) or start
+    held = initialize(situation, spec)
+    return held or begin_run(situation, spec, f"{why}; {allowed.reason}" if allowed.reason else why)

@@ -65,6 +65,8 @@ def shared_with(situation: Situation, spec: ContainerSpec) -> list[ContainerSpec
 
     The first replica of each service.
     """
+    if not situation.is_shared:
+        return []
     return [situation.replicas[service][0] for service in spec.lenders if situation.replicas.get(service)]
 
 

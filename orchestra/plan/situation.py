@@ -37,7 +37,10 @@ class Departure(Record):
 
 
 class Layout:
-    """One desired state with indexes, which every plan for it may use."""
+    """One desired state with indexes, which every plan for it may use.
+
+    is_shared: whether any container has a namespace or volumes of another one.
+    """
 
     def __init__(self, desired: Desired) -> None:
         self.going_down = not desired.containers and not desired.networks
@@ -59,6 +62,8 @@ class Layout:
                 if dependency.restart:
                     self.restarted_with.setdefault(dependency.service, []).append(spec)
         self.earlier = {earlier.spec.name: earlier for earlier in desired.earlier}
+        known = (*desired.containers, *self.init_containers.values(), *(each.spec for each in desired.earlier))
+        self.is_shared = any(spec.lenders for spec in known)
         # Even without a way back: a container that was just starting when the command came is not in ``earlier``.
         standing_in = (specs[0].service for specs in self.stand_ins.values())
         self.updating = frozenset((*(earlier.spec.service for earlier in desired.earlier), *standing_in))
@@ -93,7 +98,7 @@ class Situation:
         self.of_services, self.one_offs = layout.of_services, layout.one_offs
         self.init_containers = layout.init_containers
         self.replicas, self.stand_ins = layout.replicas, layout.stand_ins
-        self.restarted_with = layout.restarted_with
+        self.restarted_with, self.is_shared = layout.restarted_with, layout.is_shared
         self.changed_networks: frozenset[str] = frozenset()
         self.leaving: dict[str, Departure] = {}
         self.to_check: set[str] = set()
@@ -116,7 +121,9 @@ class Situation:
 
     def replica_wish(self, spec: ContainerSpec) -> Wish:
         """See ``Desired.wish_of``."""
-        return self.desired.wish_of(spec) if spec.name in self.desired.apart else self.wish(spec.service)
+        if spec.name in self.desired.apart:
+            return self.desired.wish_of(spec)
+        return self.desired.wishes.get(spec.service, self._unasked)
 
     def is_never_replaced(self, spec: ContainerSpec, container: Container) -> bool:
         """Whether the container existed already when a command said that existing containers are kept."""

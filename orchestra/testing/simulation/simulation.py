@@ -125,24 +125,18 @@ class Simulation:
                 self.engine = driver.engine = Engine(driver, self.desired, clock=self.clock)
                 self.begun.set()
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._follow_runs, self.engine)
-                    tasks.start_soon(self._follow_refusals, self.engine)
+                    tasks.start_soon(self._follow, self.engine)
                     tasks.start_soon(follow_updates, self.engine, self._end_updates)
                     tasks.start_soon(Watch(self.engine, self.world).run)
                     await self.engine.run()
             await anyio.lowlevel.checkpoint()
 
-    async def _follow_runs(self, engine: Engine) -> None:
-        """Write down which one-off commands have run, as a supervisor does."""
+    async def _follow(self, engine: Engine) -> None:
+        """Write down which one-off commands have run, and what has gone back after `up`, as a supervisor does."""
         while True:
-            await engine.wait(lambda desired, observed, _plan: after_runs(desired, observed) is not desired)
-            self._change(after_runs(self.desired, engine.observed))
-
-    async def _follow_refusals(self, engine: Engine) -> None:
-        """Write down which containers have gone back to their earlier definition, as a supervisor does after `up`."""
-        while True:
-            await engine.wait(_has_gone_back)
-            self._change(go_back(self.desired, engine.observed))
+            await engine.wait(_is_to_be_written)
+            before, observed = self.desired, engine.observed
+            self._change(after_runs(go_back(before, observed) if engine.plan.converged else before, observed))
 
     async def _end_updates(self, change: Callable[[Desired], Desired], _failed: tuple[FailedUpdate, ...]) -> None:
         self._change(change(self.desired))
@@ -259,6 +253,10 @@ class Simulation:
 
 def _size(desired: Desired) -> int:
     return sum(1 + len(spec.pre_start) for spec in desired.containers)
+
+
+def _is_to_be_written(desired: Desired, observed: Observed, plan: Plan) -> bool:
+    return after_runs(desired, observed) is not desired or _has_gone_back(desired, observed, plan)
 
 
 def _has_gone_back(desired: Desired, observed: Observed, plan: Plan) -> bool:
