@@ -91,7 +91,7 @@ def _step_of_init(
     if isinstance(status, Running):
         return stop(situation, seen, f"{owner.name} was replaced", replaces=True) if outdated else None
     if isinstance(status, Exited) and not status.succeeded:
-        outdated = outdated or status.stopped or status.finished_at < situation.wish(init.service).at
+        outdated = outdated or status.stopped or status.finished_at < _asked_at(situation, init)
         if not outdated:
             code = "unknown" if status.exit_code is None else status.exit_code
             error = f'service "{init.service}" pre_start[{init.step}] exited with code {code}'
@@ -102,6 +102,12 @@ def _step_of_init(
     if isinstance(status, Created):
         return StartContainer(init.name, 0, 0, f"before {owner.name} starts for the first time")
     return None
+
+
+def _asked_at(situation: Situation, init: ContainerSpec) -> float:
+    """When a command asked last for any of the replicas that share an init container (Unix seconds)."""
+    replicas = situation.replicas.get(init.service, ())
+    return max((situation.replica_wish(each).at for each in replicas), default=situation.wish(init.service).at)
 
 
 def wait_for_new(situation: Situation, spec: ContainerSpec) -> Blocked | None:

@@ -46,7 +46,9 @@ class Stage(Enum):
 
 
 class Progress(Record):
-    """stages: by container, of replicas and stand-ins. proven_at: when those are ready that have only to run.
+    """replicas: without those that a command has stopped or killed alone, which nothing waits for.
+
+    stages: by container, of replicas and stand-ins. proven_at: when those are ready that have only to run.
 
     latest: the start of the newest container that is as it should be, 0 if there is none. failures: why, by container.
     """
@@ -78,8 +80,9 @@ def progress_of(situation: Situation, service: str) -> Progress:
     """As it was before this plan: found once."""
     known = situation.progress.get(service)
     if known is None:
-        containers = situation.replicas.get(service, ()), situation.stand_ins.get(service, ())
-        known = situation.progress[service] = _progress(situation, *containers)
+        replicas = [spec for spec in situation.replicas.get(service, ()) if not situation.replica_wish(spec).rests]
+        stand_ins = situation.stand_ins.get(service, ())
+        known = situation.progress[service] = _progress(situation, replicas, stand_ins)
     return known
 
 

@@ -168,7 +168,7 @@ def updated_services(situation: Situation) -> Iterator[ServiceName]:
         if failing is not None and failing.ending is Ending.PAUSED:
             continue
         here = progress_of(situation, service)
-        if here.is_over and not any(_is_watched(situation, spec) for spec in replicas):
+        if here.replicas and here.is_over and not any(_is_watched(situation, spec) for spec in replicas):
             failed = _failed_update(service, replicas[0].update, here)
             if failed is None or failed.action is FailureAction.CONTINUE:
                 yield service

@@ -7,7 +7,7 @@ import pytest
 from orchestra.model.container import Endpoint
 from orchestra.model.observed import Created, Exited, Network, Running
 from orchestra.model.resource import ResourceId
-from orchestra.model.wish import Goal
+from orchestra.model.wish import Goal, Recreate, Wish
 from orchestra.plan.action import AnonymousVolumes, ConnectContainer, RemoveContainer
 from orchestra.plan.plan import plan
 from orchestra.plan.predict import predict
@@ -75,6 +75,8 @@ def test_one_that_failed_fails_the_service_until_it_is_asked_for_again():
     ]
     assert ResourceId.container("s-web-1") in after.hopeless
     assert ready(asked(WEB, at=200.0), world) == [f"remove {FIRST}"]
+    alone = replace(WEB, apart={"s-web-1": Wish(200.0, recreate=Recreate.NEVER)})
+    assert ready(alone, world) == [f"remove {FIRST}"]
 
 
 @pytest.mark.parametrize(

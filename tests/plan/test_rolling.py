@@ -9,10 +9,12 @@ import pytest
 from orchestra.model.container import Endpoint, Port
 from orchestra.model.desired import Earlier
 from orchestra.model.health import Health, HealthStatus
-from orchestra.model.observed import Check, Observed, Running
+from orchestra.model.observed import Check, Exited, Observed, Running
 from orchestra.model.sharing import Host
 from orchestra.model.update import Ending, Failing, FailureAction, Order, Update
+from orchestra.model.wish import Goal, Wish
 from orchestra.plan.plan import plan
+from orchestra.plan.preview import preview
 from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.record import replace
 from tests.plan.stacks import changed, service, stack
@@ -108,6 +110,22 @@ def test_an_update_asked_for_again_ends_when_the_monitor_time_of_the_last_contai
     waiting = plan(desired, world, {}, 300.0)
     assert (waiting.wake_at, waiting.converged, waiting.updated) == (350.0, False, ())
     assert plan(desired, world, {}, 350.0).updated == ("web",)
+
+
+@pytest.mark.parametrize("goal", [Goal.STOP, Goal.LEAVE])
+@pytest.mark.parametrize("order", list(Order))
+def test_an_update_goes_on_without_a_replica_that_a_command_has_stopped_alone(order, goal):
+    before = stack(service("web", replicas=3))
+    update = Update(order=order, monitor=0.0)
+    desired = stack(service("web", replicas=3, config_hash="v2", update=update), at=200.0)
+    desired = replace(desired, apart={"s-web-2": Wish(210.0, goal)}, earlier=(Earlier(before.containers[0], ""),))
+    world = changed(world_after(before), "s-web-2", status=Exited(0, 100.0, 211.0, stopped=True))
+    outlook = preview(desired, world, 300.0)
+    hashes = {name: seen.config_hash for name, seen in outlook.observed.containers.items()}
+    assert hashes == {"s-web-1": "v2", "s-web-2": "web v1", "s-web-3": "v2"}
+    assert plan(desired, outlook.observed, {}, 400.0).updated == ("web",)
+    stopped = {spec.name: Wish(210.0, goal) for spec in desired.containers}
+    assert plan(replace(desired, apart=stopped), outlook.observed, {}, 400.0).updated == ()
 
 
 def test_nothing_is_waited_for_once_an_update_is_paused():
