@@ -6,15 +6,15 @@ from orchestra.cli.syntax import Argument, Command
 from orchestra.command_line.option import FLAG, NUMBER, TEXT, Option
 
 _DRIVERS = ("kubernetes", "swarm")
-_HOST = Option("host", ("--host",), TEXT, "Manager of the swarm (default: DOCKER_HOST)", metavar="URL")
-_CONTEXT = Option("cluster_context", ("--context",), TEXT, "Context of the kubeconfig to use", metavar="NAME")
+_MANAGER = Option("manager", ("--manager",), TEXT, "Manager of the swarm (default: as for Docker)", metavar="URL")
+_CONTEXT = Option("cluster_context", ("--context",), TEXT, "Context of the kubeconfig, or Docker's", metavar="NAME")
 _NAMESPACE_HELP = "Namespace (default: that of the context)"
 
 ELSEWHERE = (
     Option("driver", ("--driver",), TEXT, "Do it in a cluster instead", choices=_DRIVERS),
     _CONTEXT,
     Option("namespace", ("--namespace",), TEXT, _NAMESPACE_HELP, metavar="NAME"),
-    _HOST,
+    _MANAGER,
 )
 """For commands that look at what runs."""
 
@@ -27,7 +27,7 @@ CLUSTER_COMMANDS = (
             Option("driver", ("--driver",), TEXT, "Kind of the cluster", "kubernetes", choices=_DRIVERS),
             _CONTEXT,
             Option("namespace", ("-n", "--namespace"), TEXT, _NAMESPACE_HELP, metavar="NAME"),
-            _HOST,
+            _MANAGER,
             Option("no_wait", ("--no-wait",), FLAG, "Do not wait until everything is ready"),
             Option("wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait", 600, metavar="SECONDS"),
             Option("no_rollback", ("--no-rollback",), FLAG, "Keep what was changed when it fails"),

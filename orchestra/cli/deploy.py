@@ -6,7 +6,8 @@ import json
 import sys
 
 from orchestra.cli.changes import parse_scale
-from orchestra.cli.elsewhere import read_where, refuse, tell
+from orchestra.cli.cluster_rules import read_where
+from orchestra.cli.elsewhere import tell
 from orchestra.cli.warnings import warn_of_notes
 from orchestra.cluster.change import Terms
 from orchestra.errors import UserError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 CHANGES = 2
 UNCHANGED = "unchanged"
-_WISHES = ("force_recreate", "no_recreate", "always_recreate_deps", "renew_volumes", "no_deps", "remove_orphans")
-"""Options of ``plan`` that say what to do with containers of this machine."""
 
 
 def run(invocation: Invocation) -> int:
@@ -61,11 +60,10 @@ def _deploy(invocation: Invocation, *, dry_run: bool) -> None:
 
 def show_plan(invocation: Invocation) -> int:
     """``plan``: what ``deploy`` would change; exit code 2 if that is anything."""
-    refuse(invocation, "offline", "out", "scale", *_WISHES, "services")
+    where, terms = read_where(invocation), Terms(dry=True)
     form = invocation.values["format"]
     if form not in ("text", "json"):
         raise UserError(f"--format {form} draws containers of this machine", hint="use text or json with --driver")
-    where, terms = read_where(invocation), Terms(dry=True)
     done = deploy(invocation.context, where, terms, lambda notes: warn_of_notes(invocation, notes), tell)
     changed = [one for one in done if one.effect != UNCHANGED]
     if form == "json":
@@ -81,7 +79,6 @@ def show_plan(invocation: Invocation) -> int:
 
 def scale(invocation: Invocation, *, dry_run: bool = False) -> int:
     """``scale``."""
-    refuse(invocation, "no_deps")
     numbers = parse_scale(invocation.values["scale"])
     terms = Terms(dry=dry_run)
     show_effects(again.scale(invocation.context, read_where(invocation), numbers, terms, tell), dry_run=dry_run)
@@ -90,7 +87,6 @@ def scale(invocation: Invocation, *, dry_run: bool = False) -> int:
 
 def roll_back(invocation: Invocation, *, dry_run: bool = False) -> int:
     """``rollback``."""
-    refuse(invocation, "revision", "timeout")
     terms = Terms(dry=dry_run, seconds=invocation.values["wait_timeout"] or Terms().seconds)
     show_effects(again.rollback(invocation.context, read_where(invocation), terms, tell), dry_run=dry_run)
     return 0

@@ -6,13 +6,12 @@ import json
 import sys
 import time
 
+from orchestra.cli.cluster_rules import read_where
 from orchestra.cli.render.ages import describe_span
 from orchestra.cli.render.columns import output_width, render_columns
-from orchestra.errors import UserError
 from orchestra.stacks.cluster.events import follow_events
 from orchestra.stacks.cluster.logs import LogOptions, log
 from orchestra.stacks.cluster.look import pods, removable, remove
-from orchestra.stacks.cluster.where import Where
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -49,8 +48,6 @@ def show_pods(invocation: Invocation) -> int:
 
 def take_down(invocation: Invocation) -> int:
     """``down``."""
-    if invocation.values["services"]:
-        raise UserError("--driver takes down the whole stack", hint="name no services")
     count = remove(invocation.context, read_where(invocation), tell, volumes=invocation.values["volumes"])
     print(f"{count} objects removed", file=sys.stderr)
     return 0
@@ -94,19 +91,6 @@ def show_events(invocation: Invocation, span: Span) -> int:
 
     follow_events(invocation.context, read_where(invocation), invocation.values["services"], span, show)
     return 0
-
-
-def refuse(invocation: Invocation, *names: str) -> None:
-    """Raises UserError for values that have no meaning in a cluster."""
-    for name in names:
-        if invocation.values[name]:
-            words = name.replace("_", "-")
-            raise UserError(f"{words} has no effect with --driver", hint=f"leave {words} out")
-
-
-def read_where(invocation: Invocation) -> Where:
-    values = invocation.values
-    return Where(values["driver"], *(values[name] or "" for name in ("cluster_context", "namespace", "host")))
 
 
 def tell(subject: str, text: str) -> None:

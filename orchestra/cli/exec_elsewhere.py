@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestra.cli.elsewhere import read_where
+from orchestra.cli.cluster_rules import read_where
 from orchestra.cli.streams import run_on_pipes, run_on_terminal
 from orchestra.stacks.cluster.exec import find_place
 

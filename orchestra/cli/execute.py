@@ -8,12 +8,15 @@ from importlib import import_module
 
 from orchestra.cli.exit_codes import BROKEN_PIPE, INTERRUPTED
 from orchestra.cli.surroundings import settle
-from orchestra.cli.table import find_command
-from orchestra.errors import OrchestraError
+from orchestra.cli.table import find_command, flags_of
+from orchestra.errors import OrchestraError, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestra.cli.invocation import Invocation
+
+
+_CLUSTER = ("cluster_context", "namespace", "manager")
 
 
 def execute(invocation: Invocation) -> int:
@@ -22,6 +25,7 @@ def execute(invocation: Invocation) -> int:
     assert command is not None, invocation.command
     try:
         settle(invocation, os.environ)
+        _check_cluster(invocation)
         if invocation.shared["host"]:
             from orchestra.cli.host_rules import HERE
 
@@ -49,3 +53,11 @@ def execute(invocation: Invocation) -> int:
         print(render_error(error, invocation.colors(sys.stderr)), end="", file=sys.stderr)
         return error.exit_code if isinstance(error, OrchestraError) else 1
     return code
+
+
+def _check_cluster(invocation: Invocation) -> None:
+    """Raises UserError for a cluster that is named and then not asked."""
+    values = invocation.values
+    if values.get("driver", "") is None and (named := next(filter(values.get, _CLUSTER), "")):
+        flag = flags_of(invocation.command)[named]
+        raise UserError(f"{flag} is about a cluster", hint="use it with --driver kubernetes or --driver swarm")

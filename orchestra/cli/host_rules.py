@@ -32,7 +32,7 @@ _RUN_THERE = "run it on that machine: ssh -t SERVER orchestra"
 REFUSED: Mapping[str, tuple[str, str]] = {
     "watch": ("it copies files as they change, which only works where they are", f"{_RUN_THERE} watch"),
     "test": ("its stacks and its failures on purpose are of this machine", _BELONGS_HERE),
-    "deploy": ("a cluster is asked from here", _BELONGS_HERE),
+    "deploy": ("a cluster is asked from here", f"{_BELONGS_HERE}; --manager names a manager of a swarm"),
     "publish": ("what it publishes is here", _BELONGS_HERE),
     "apply": ("the plan was written on the machine that it is for", f"{_RUN_THERE} apply FILE"),
     "web": (
@@ -65,7 +65,7 @@ def find_refusal(invocation: Invocation) -> tuple[str, str] | None:
         return f"{name} cannot run on another machine: {REFUSED[name][0]}", REFUSED[name][1]
     for (command, option), (why, hint) in _REFUSED_OPTIONS.items():
         if command == name and invocation.values.get(option):
-            return f"{name} --{option.replace('_', '-')} cannot run on another machine: {why}", hint
+            return f"{name} {table.flags_of(name)[option]} cannot run on another machine: {why}", hint
     return None
 
 

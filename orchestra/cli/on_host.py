@@ -39,11 +39,11 @@ def run_on_host(invocation: Invocation) -> int:
     """The exit code of the command there. Raises UserError and Unreachable."""
     host = invocation.shared["host"]
     invocation.shared["host"] = None
+    if (refusal := find_refusal(invocation)) is not None:
+        raise UserError(refusal[0], hint=refusal[1])
     address = parse_address(host)
     command = find_command(invocation.command)
     assert command is not None
-    if (refusal := find_refusal(invocation)) is not None:
-        raise UserError(refusal[0], hint=refusal[1])
 
     def send(order: Order, ends: Ends, provide: Provide) -> int:
         return ask(address, order, __version__, ends, provide)

@@ -452,6 +452,12 @@ def find_command(name: str) -> Command | None:
     return next((command for command in COMMANDS if command.name == name), None)
 
 
+def flags_of(name: str) -> dict[str, str]:
+    """What is typed for each option that may follow a command's name, by the name of its value."""
+    command = find_command(name)
+    return {option.name: option.flags[-1] for option in options_after(command)} if command else {}
+
+
 def options_after(command: Command) -> tuple[Option, ...]:
     """What may follow the command's name: its own options and, as in Docker Compose, the global ``--dry-run``."""
     if any(option.name == _DRY_RUN_LATER.name for option in command.options):

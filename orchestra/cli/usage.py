@@ -59,5 +59,7 @@ def _point_forward(argv: Sequence[str]) -> str:
     shared = {flag for option in table.GLOBAL for flag in option.flags} - own
     for word in words[first:]:
         if (flag := word.partition("=")[0]) in shared:
+            if flag in ("-H", "--host") and "--manager" in own:
+                return "--host is the machine that runs the command; name a manager of a swarm with --manager"
             return f"put {flag} before the command: orchestra {flag} … {words[first]}"
     return ""

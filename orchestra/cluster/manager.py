@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from orchestra.cluster.dialling import Dialling
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError, UserError
+from orchestra.ssh.address import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from orchestra.cluster.endpoint import Endpoint
+
 VERSION = "v1.41"
 """Of Docker 20.10, which newer ones answer too."""
-DEFAULT = "unix:///var/run/docker.sock"
 _ATTEMPTS = 5
 _SWITCHING = 101
 _PASSING = frozenset({500, 502, 503, 504})
@@ -36,22 +39,26 @@ class Denied(FatalError):
 
 
 class Manager:
-    """host: ``unix://PATH`` or ``tcp://HOST:PORT``. environment: where TLS is said, as for Docker's own client."""
+    """host: its address."""
 
-    def __init__(
-        self, host: str, environment: Mapping[str, str], pause: Callable[[float], object] = time.sleep
-    ) -> None:
-        kind, _, rest = host.partition("://")
-        if kind not in ("unix", "tcp") or not rest:
-            raise UserError(f"{host!r} is not the address of an engine", hint="write unix:///PATH or tcp://HOST:PORT")
-        self.host = host
-        self._socket = rest if kind == "unix" else ""
+    def __init__(self, endpoint: Endpoint, pause: Callable[[float], object] = time.sleep) -> None:
+        """Raises UserError for an address or certificates that cannot be used."""
+        self.host = endpoint.address
         self._pause = pause
-        trust = _trust(environment) if kind == "tcp" else None
-        self._base = "http://manager" if kind == "unix" else f"{'https' if trust else 'http'}://{rest}"
+        kind, _, rest = self.host.partition("://")
+        if kind not in ("unix", "tcp", "ssh") or not rest:
+            hint = "write unix:///PATH, tcp://HOST:PORT or ssh://[USER@]HOST"
+            raise UserError(f"{self.host!r} is not the address of an engine", hint=hint)
+        self._socket = rest if kind == "unix" else ""
+        trust = _trust(endpoint) if kind == "tcp" else None
+        self._base = f"{'https' if trust else 'http'}://{rest}" if kind == "tcp" else "http://manager"
         # A stream may be silent for long: the kernel is to notice when its other end is gone.
         alive = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-        transport = httpx2.HTTPTransport(uds=self._socket or None, verify=trust or True, socket_options=alive)
+        path = None if kind == "tcp" else rest
+        transport = httpx2.HTTPTransport(uds=path, verify=trust or True, socket_options=alive)
+        if kind == "ssh":
+            # The transport has no parameter for this, unlike httpcore's pools.
+            transport._pool._network_backend = Dialling(parse_address(self.host, "manager"))
         self._client = httpx2.Client(
             transport=transport, timeout=httpx2.Timeout(30.0, read=60.0), headers={"User-Agent": "orchestra"}
         )
@@ -123,7 +130,7 @@ class Manager:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         if self._socket and not os.path.exists(self._socket):
-            hint = "set DOCKER_HOST, or name a manager with --host"
+            hint = "set DOCKER_HOST, or name a manager with --manager"
             raise EnvironmentLack(f"there is no engine here: {self._socket} does not exist", hint=hint)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -164,14 +171,18 @@ def _message(content: bytes) -> str:
         return content[:200].decode(errors="replace").strip()
 
 
-def _trust(environment: Mapping[str, str]) -> ssl.SSLContext | None:
+def _trust(endpoint: Endpoint) -> ssl.SSLContext | None:
     """https://docs.docker.com/engine/security/protect-access/"""
-    directory = environment.get("DOCKER_CERT_PATH")
-    if not environment.get("DOCKER_TLS_VERIFY") or not directory:
+    directory = endpoint.certificates
+    if not directory:
         return None
+    authority, certificate = f"{directory}/ca.pem", f"{directory}/cert.pem"
     try:
-        context = ssl.create_default_context(cafile=f"{directory}/ca.pem")
-        context.load_cert_chain(f"{directory}/cert.pem", f"{directory}/key.pem")
+        context = ssl.create_default_context(cafile=authority if os.path.exists(authority) else None)
+        if not endpoint.checked:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if os.path.exists(certificate):
+            context.load_cert_chain(certificate, f"{directory}/key.pem")
     except (OSError, ssl.SSLError) as error:
         raise UserError(f"the certificates in {directory} cannot be used: {error}") from error
     return context

@@ -184,7 +184,7 @@ class SwarmDeployment(Pass[Manager, State]):
 def check_manager(manager: Manager) -> None:
     """Raises UserError for an engine that does not manage a swarm."""
     if not (manager.get("/info").get("Swarm") or {}).get("ControlAvailable"):
-        hint = "run docker swarm init there, or name a manager with --host"
+        hint = "run docker swarm init there, or name a manager with --manager"
         raise UserError(f"the engine at {manager.host} does not manage a swarm", hint=hint)
 
 

@@ -128,5 +128,7 @@ def find_container(manager: Manager, stack: str, service: str, index: int | None
     what = f'service "{service}"' + ("" if index is None else f", container {index},")
     if elsewhere:
         nodes = ", ".join(sorted(set(elsewhere)))
-        raise UserError(f"{what} does not run on this node, but on {nodes}", hint="name the engine there with --host")
+        raise UserError(
+            f"{what} does not run on this node, but on {nodes}", hint="name the engine there with --manager"
+        )
     raise UserError(f"{what} does not run on the node of {manager.host}", hint="see orchestra ps --driver swarm")

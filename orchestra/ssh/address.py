@@ -25,9 +25,13 @@ class Address(NamedTuple):
 
     @property
     def command(self) -> list[str]:
+        """Runs our own program there."""
+        return self.running(f"orchestra {ANSWERING}")
+
+    def running(self, program: str) -> list[str]:
         """The ssh program with its arguments. A connection that is silent for half a minute ends."""
         options = ["-T", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
-        return ["ssh", *options, "--", self.url, f"orchestra {ANSWERING}"]
+        return ["ssh", *options, "--", self.url, program]
 
 
 def parse_address(text: str, origin: str = "--host") -> Address:

@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.cluster.change import Terms
 from orchestra.cluster.difference import difference
+from orchestra.cluster.endpoint import Endpoint
 from orchestra.cluster.manager import Manager
 from orchestra.cluster.registries import Login
 from orchestra.cluster.revisions import current, previous
@@ -49,7 +50,7 @@ def engine():
 @pytest.fixture
 def manager(engine, tmp_path, clock):
     with listening(engine, str(tmp_path / "engine.sock")) as address:
-        manager = Manager(address, {}, clock.pause)
+        manager = Manager(Endpoint(address), clock.pause)
         yield manager
         manager.close()
 
@@ -257,12 +258,12 @@ def test_an_engine_without_a_swarm(engine, shop, deploy):
 
 
 def test_an_engine_that_is_not_there(tmp_path):
-    manager = Manager(f"unix://{tmp_path}/none.sock", {}, lambda _: None)
+    manager = Manager(Endpoint(f"unix://{tmp_path}/none.sock"), lambda _: None)
     with pytest.raises(EnvironmentLack, match="no engine here"):
         manager.get("/info")
     manager.close()
     with pytest.raises(UserError, match="not the address"):
-        Manager("ssh://host", {})
+        Manager(Endpoint("ftp://host"))
 
 
 def test_predecessors_of_tasks_do_not_count(engine, shop, deploy, manager):

@@ -28,7 +28,8 @@ TABLES: dict[str, dict[str, str]] = {
         "KUBECONFIG": "The kubeconfigs that `deploy` reads, separated by `:` (default: `~/.kube/config`).",
         "KUBERNETES_SERVICE_HOST": "Address of the cluster, which it gives to its pods; used without a kubeconfig.",
         "KUBERNETES_SERVICE_PORT": "Its port (default: 443).",
-        "DOCKER_HOST": "The manager that `--driver swarm` asks. `--host` takes precedence.",
+        "DOCKER_HOST": "The manager that `--driver swarm` asks. `--manager` and `--context` take precedence.",
+        "DOCKER_CONTEXT": "Without it: the context of Docker that says where the manager is.",
         "DOCKER_TLS_VERIFY": "If not empty: reach it by TLS, with the certificates in `DOCKER_CERT_PATH`.",
         "DOCKER_CERT_PATH": "Directory of `ca.pem`, `cert.pem` and `key.pem`.",
         "NO_COLOR": "If not empty: no colours, unless `--ansi always` is given.",
@@ -97,7 +98,6 @@ IGNORED = {
     "COMPOSE_EXPERIMENTAL": "No feature is experimental.",
     "COMPOSE_HTTP_TIMEOUT": "No engine is spoken to over HTTP. Docker Compose ignores it too.",
     "COMPOSE_PROJECT_DIR": "A setting of podman-compose. Use `--project-directory`.",
-    "DOCKER_CONTEXT": "Containers run on this machine, without an engine to choose.",
     "PODMAN_COMPOSE_*": "Settings of podman-compose.",
 }
 """Variables of other Compose programs that have no effect, and why."""

@@ -18,14 +18,15 @@ SWARM = "swarm"
 
 
 class Where(Record):
-    """driver: ``kubernetes`` or ``swarm``. context: of the kubeconfig, empty for its current one. namespace: empty for
-    that of the context. host: of a manager of the swarm, empty for DOCKER_HOST or the engine of this machine.
+    """driver: ``kubernetes`` or ``swarm``. context: of the kubeconfig, or of Docker; empty for the current one.
+
+    namespace: empty for that of the context. manager: the address of one of the swarm, empty for that of the context.
     """
 
     driver: str = "kubernetes"
     context: str = ""
     namespace: str = ""
-    host: str = ""
+    manager: str = ""
 
 
 @contextlib.contextmanager
@@ -41,8 +42,9 @@ def open_kubernetes(context: Context, where: Where) -> Iterator[Api]:
 
 @contextlib.contextmanager
 def open_swarm(context: Context, where: Where) -> Iterator[Manager]:
-    from orchestra.cluster.manager import DEFAULT, Manager
+    from orchestra.cluster.endpoint import find_endpoint
+    from orchestra.cluster.manager import Manager
 
-    host = where.host or context.environment.get("DOCKER_HOST") or DEFAULT
-    with contextlib.closing(Manager(host, context.environment)) as manager:
+    endpoint = find_endpoint(context.environment, where.manager, where.context)
+    with contextlib.closing(Manager(endpoint)) as manager:
         yield manager
