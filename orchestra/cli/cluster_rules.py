@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WHERE = ("cluster_context", "namespace", "manager")
 
 KEPT: Mapping[str, frozenset[str]] = {
-    "deploy": frozenset({"no_wait", "wait_timeout", "no_rollback", "with_registry_auth", "force_conflicts"}),
+    "deploy": frozenset({"no_wait", "wait_timeout", "no_rollback", "with_registry_auth", "push", "force_conflicts"}),
     "plan": frozenset({"format", "remove_orphans"}),
     "scale": frozenset({"scale"}),
     "rollback": frozenset({"wait", "wait_timeout"}),

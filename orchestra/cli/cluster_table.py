@@ -32,6 +32,7 @@ CLUSTER_COMMANDS = (
             Option("wait_timeout", ("--wait-timeout",), NUMBER, "Seconds to wait", 600, metavar="SECONDS"),
             Option("no_rollback", ("--no-rollback",), FLAG, "Keep what was changed when it fails"),
             Option("with_registry_auth", ("--with-registry-auth",), FLAG, "Give the cluster your logins at registries"),
+            Option("push", ("--push",), FLAG, "Push images that were built here, and pin their digests"),
             Option("force_conflicts", ("--force-conflicts",), FLAG, "Take over fields that others manage"),
         ),
     ),

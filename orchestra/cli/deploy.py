@@ -13,6 +13,7 @@ from orchestra.cluster.change import Terms
 from orchestra.errors import UserError
 from orchestra.stacks.cluster import again
 from orchestra.stacks.cluster.deploy import deploy
+from orchestra.stacks.cluster.passes import Asked
 from orchestra.visible import visible
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestra.cli.invocation import Invocation
-    from orchestra.stacks.cluster.deploy import Effected
+    from orchestra.stacks.cluster.passes import Effected
 
 CHANGES = 2
 UNCHANGED = "unchanged"
@@ -46,13 +47,10 @@ def _deploy(invocation: Invocation, *, dry_run: bool) -> None:
         seconds=values["wait_timeout"],
         roll_back=not values["no_rollback"],
     )
-    where = read_where(invocation)
     done = deploy(
-        invocation.context,
-        where,
-        terms,
+        _asked(invocation, terms),
         lambda notes: warn_of_notes(invocation, notes),
-        tell,
+        push=values["push"],
         with_logins=values["with_registry_auth"],
     )
     show_effects(done, dry_run=dry_run)
@@ -60,11 +58,11 @@ def _deploy(invocation: Invocation, *, dry_run: bool) -> None:
 
 def show_plan(invocation: Invocation) -> int:
     """``plan``: what ``deploy`` would change; exit code 2 if that is anything."""
-    where, terms = read_where(invocation), Terms(dry=True)
+    asked = _asked(invocation, Terms(dry=True))
     form = invocation.values["format"]
     if form not in ("text", "json"):
         raise UserError(f"--format {form} draws containers of this machine", hint="use text or json with --driver")
-    done = deploy(invocation.context, where, terms, lambda notes: warn_of_notes(invocation, notes), tell)
+    done = deploy(asked, lambda notes: warn_of_notes(invocation, notes))
     changed = [one for one in done if one.effect != UNCHANGED]
     if form == "json":
         print(
@@ -80,16 +78,19 @@ def show_plan(invocation: Invocation) -> int:
 def scale(invocation: Invocation, *, dry_run: bool = False) -> int:
     """``scale``."""
     numbers = parse_scale(invocation.values["scale"])
-    terms = Terms(dry=dry_run)
-    show_effects(again.scale(invocation.context, read_where(invocation), numbers, terms, tell), dry_run=dry_run)
+    show_effects(again.scale(_asked(invocation, Terms(dry=dry_run)), numbers), dry_run=dry_run)
     return 0
 
 
 def roll_back(invocation: Invocation, *, dry_run: bool = False) -> int:
     """``rollback``."""
     terms = Terms(dry=dry_run, seconds=invocation.values["wait_timeout"] or Terms().seconds)
-    show_effects(again.rollback(invocation.context, read_where(invocation), terms, tell), dry_run=dry_run)
+    show_effects(again.rollback(_asked(invocation, terms)), dry_run=dry_run)
     return 0
+
+
+def _asked(invocation: Invocation, terms: Terms) -> Asked:
+    return Asked(context=invocation.context, where=read_where(invocation), terms=terms, tell=tell)
 
 
 def show_effects(done: Sequence[Effected], *, dry_run: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import ssl
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from orchestra.cluster.credentials import obtain
+from orchestra.cluster.cutting import Streams
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError, UserError
 
 if TYPE_CHECKING:
@@ -57,10 +57,8 @@ class Http:
         self._pause = pause
         self._credentials: Credentials | None = None
         self._client: httpx2.Client | None = None
-        self._streams: set[socket.socket] = set()
-        self._lock = threading.Lock()
+        self._streams = Streams()
         self._connecting = threading.Lock()
-        self.is_cut = False
 
     def close(self) -> None:
         if self._client is not None:
@@ -91,30 +89,18 @@ class Http:
     @contextlib.contextmanager
     def stream(self, path: str, query: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
         """The body as it comes. Raises also CutOff."""
-        with self._sent("GET", path, query, b"", {}) as response, self._cuttable(response):
-            yield _chunks(response, path)
-
-    @contextlib.contextmanager
-    def _cuttable(self, response: httpx2.Response) -> Iterator[None]:
-        connection = response.extensions["network_stream"].get_extra_info("socket")
-        with self._lock:
-            if self.is_cut:
+        with self._sent("GET", path, query, b"", {}) as response, self._streams.holding(response) as is_open:
+            if not is_open:
                 raise CutOff("the connection is given up")
-            self._streams.add(connection)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._streams.discard(connection)
+            yield _chunks(response, path)
 
     def cut(self) -> None:
         """End all streams, also those that other threads are waiting for."""
-        with self._lock:
-            self.is_cut = True
-            for connection in self._streams:
-                # Not the method of a TLS connection, which another thread uses at this moment.
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        self._streams.cut()
+
+    @property
+    def is_cut(self) -> bool:
+        return self._streams.are_cut
 
     @contextlib.contextmanager
     def upgrade(

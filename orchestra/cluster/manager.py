@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from orchestra.cluster.cutting import Streams
 from orchestra.cluster.dialling import Dialling
+from orchestra.cluster.lines import lines
 from orchestra.errors import EnvironmentLack, FatalError, TemporaryError, UserError
 from orchestra.ssh.address import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestra.cluster.endpoint import Endpoint
 
@@ -45,6 +47,7 @@ class Manager:
         """Raises UserError for an address or certificates that cannot be used."""
         self.host = endpoint.address
         self._pause = pause
+        self._streams = Streams()
         kind, _, rest = self.host.partition("://")
         if kind not in ("unix", "tcp", "ssh") or not rest:
             hint = "write unix:///PATH, tcp://HOST:PORT or ssh://[USER@]HOST"
@@ -100,17 +103,35 @@ class Manager:
         patient = httpx2.Timeout(30.0, read=None)
         url = f"{self._base}/{VERSION}{path}"
         request = self._client.build_request("GET", url, params=_written(query), timeout=patient)
-        with contextlib.closing(self._client.send(request, stream=True)) as response:
+        with (
+            contextlib.closing(self._sent(request)) as response,
+            self._streams.holding(response) as is_open,
+        ):
             if not response.is_success:
                 raise Denied(response.status_code, _message(response.read()))
-            yield self._chunks(response)
+            yield self._chunks(response) if is_open else iter(())
+
+    def events(self, **filters: Sequence[str]) -> Iterator[Any]:
+        """What happens from now on, until ``cut``. Raises TemporaryError if the engine ends first."""
+        with self.stream("/events", filters=filters) as chunks:
+            yield from map(json.loads, lines(chunks))
+
+    def cut(self) -> None:
+        """End all streams, also those that other threads are waiting for."""
+        self._streams.cut()
+
+    def _sent(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return self._client.send(request, stream=True)
+        except httpx2.TransportError as error:
+            raise EnvironmentLack(f"{self.host} does not answer: {error}", hint="set DOCKER_HOST") from error
 
     @contextlib.contextmanager
     def upgrade(self, path: str, body: object) -> Iterator[httpx2.Response]:
         """An answer that has given the connection over, which is in ``extensions["network_stream"]``."""
         headers = {"Connection": "Upgrade", "Upgrade": "tcp"}
         request = self._client.build_request("POST", f"{self._base}/{VERSION}{path}", json=body, headers=headers)
-        with contextlib.closing(self._client.send(request, stream=True)) as response:
+        with contextlib.closing(self._sent(request)) as response:
             if response.status_code != _SWITCHING:
                 raise Denied(response.status_code, _message(response.read()))
             yield response

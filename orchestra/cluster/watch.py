@@ -6,29 +6,25 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 from __future__ import annotations
 
 import json
-import threading
 import time
 from typing import TYPE_CHECKING
 
-from orchestra.cluster.change import PAUSE
 from orchestra.cluster.http import CutOff, Refused
 from orchestra.cluster.lines import lines
-from orchestra.errors import OrchestraError
 from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from orchestra.cluster.api import Api
     from orchestra.cluster.http import Http
     from orchestra.cluster.kinds import Object
+    from orchestra.errors import OrchestraError
 
 _GONE = 410
 _LASTS = "50"
 """Seconds after which the server ends a watch, so that one that says nothing is told from one that is cut off."""
 _SHORTEST = 1.0
-_GATHERED = 0.1
-"""Seconds for changes that come together to be looked at together."""
 
 
 class Seen(NamedTuple):
@@ -88,44 +84,3 @@ def _refusal(status: Object, path: str) -> OrchestraError:
 
 class _Missed(Exception):
     """The server does not know any more what has changed since then."""
-
-
-class News:
-    """Wakes up when something changes; watches from the first time that is waited for. Use ``with``.
-
-    paths: each with a query.
-
-    A watch that fails, since it is not allowed, for example, is over: then ``wait`` is short.
-    """
-
-    def __init__(self, api: Api, paths: Sequence[tuple[str, dict[str, str]]]) -> None:
-        self._api = api
-        self._changed = threading.Event()
-        self._paths = paths
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> News:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._api.http.cut()
-        for thread in self._threads:
-            thread.join()
-
-    def wait(self, seconds: float) -> None:
-        """Until something has changed since the last time, at most so long."""
-        if not self._threads:
-            self._threads = [threading.Thread(target=self._run, args=each, daemon=True) for each in self._paths]
-            for thread in self._threads:
-                thread.start()
-        whole = all(thread.is_alive() for thread in self._threads)
-        if self._changed.wait(seconds if whole else min(seconds, PAUSE)):
-            time.sleep(_GATHERED)
-        self._changed.clear()
-
-    def _run(self, path: str, query: dict[str, str]) -> None:
-        try:
-            for _seen in follow(self._api, path, query):
-                self._changed.set()
-        except OrchestraError:
-            self._changed.set()  # what is wrong is told when the objects are looked at

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import queue
+import select
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -37,6 +41,7 @@ class Engine:
         self.states: Callable[[Object], list[str]] = running
         self.update: Callable[[Object], Object] = lambda _spec: {"State": "completed"}
         self.manages = True
+        self.told: queue.SimpleQueue[Object] = queue.SimpleQueue()
         self._count = 0
 
     def find(self, kind: str, word: str) -> Object | None:
@@ -91,6 +96,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _tell(self) -> None:
+        """Events as they are put into the queue, until the other end is gone."""
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while not _is_over(self.connection):
+                with contextlib.suppress(queue.Empty):
+                    self.wfile.write(json.dumps(self.engine.told.get(timeout=0.05)).encode() + b"\n")
+
     def _handle(self) -> None:
         engine, url = self.engine, urlsplit(self.path)
         _, _version, *parts = url.path.split("/")
@@ -110,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         match (self.command, *parts):
             case ("GET", "info"):
                 self._answer(200, {"Swarm": {"ControlAvailable": engine.manages}})
+            case ("GET", "events"):
+                self._tell()
             case ("GET", "nodes"):
                 self._answer(200, [{"ID": "n1", "Description": {"Hostname": "node-1"}}])
             case ("GET", "tasks"):
@@ -144,6 +161,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(404, {"message": "page not found"})
 
     do_GET = do_POST = do_DELETE = _handle
+
+
+def _is_over(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0]) and not connection.recv(1, socket.MSG_PEEK)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
+from functools import partial
 
 import pytest
 
@@ -10,6 +13,7 @@ from orchestra.cluster.change import Terms
 from orchestra.cluster.difference import difference
 from orchestra.cluster.endpoint import Endpoint
 from orchestra.cluster.manager import Manager
+from orchestra.cluster.news import News
 from orchestra.cluster.registries import Login
 from orchestra.cluster.revisions import current, previous
 from orchestra.cluster.swarm import DIGEST, SwarmDeployment, of_stack, take_away
@@ -284,3 +288,20 @@ def test_tasks_are_listed(shop, deploy, manager):
         ("stack_web.1", "running", "node-1"),
         ("stack_web.2", "running", "node-1"),
     ]
+
+
+def test_an_event_of_the_swarm_ends_a_wait(engine, manager):
+    with News([partial(manager.events, type=["service"])], manager.cut, tells_all=False) as news:
+        before = len(engine.seen)
+        engine.told.put({"Type": "service", "Action": "update"})
+        news.wait(20)
+        assert engine.told.empty()
+        assert engine.seen[before:] == ["GET /events"]
+    assert not [thread for thread in threading.enumerate() if thread.name.endswith("(_run)")]
+
+
+def test_tasks_of_other_nodes_are_looked_for_though_nothing_tells_of_them(manager):
+    with News([partial(manager.events, type=["service"])], manager.cut, tells_all=False) as news:
+        begun = time.monotonic()
+        news.wait(20)
+        assert time.monotonic() - begun < 15

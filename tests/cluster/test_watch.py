@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from orchestra.cluster.access import Access
 from orchestra.cluster.api import Api
 from orchestra.cluster.http import Http
-from orchestra.cluster.watch import DELETED, LISTED, News, follow
+from orchestra.cluster.news import News
+from orchestra.cluster.watch import DELETED, LISTED, follow
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -31,6 +33,10 @@ def pods(server):
             server.tell(f"{PODS}/{name}", kind, item)
 
     return Pods()
+
+
+def telling(api, watches=1):
+    return News([partial(follow, api, PODS, {})] * watches, api.http.cut, tells_all=True)
 
 
 def names(found):
@@ -96,7 +102,7 @@ def test_a_gap_that_is_told_before_the_watch_begins(live, pods, server):
 
 def test_waiting_ends_with_a_change(live, pods):
     pods.put("a")
-    with News(live, [(PODS, {})]) as news:
+    with telling(live) as news:
         news.wait(20)  # what there is
         begun = time.monotonic()
         timer = threading.Timer(0.2, pods.put, ["a"])
@@ -108,7 +114,7 @@ def test_waiting_ends_with_a_change(live, pods):
 
 def test_without_watches_waiting_is_short(live, server):
     server.fail(f"GET {PODS}", 403)
-    with News(live, [(PODS, {})]) as news:
+    with telling(live) as news:
         begun = time.monotonic()
         news.wait(20)
         news.wait(20)
@@ -118,7 +124,7 @@ def test_without_watches_waiting_is_short(live, server):
 def test_the_end_wakes_up_who_waits_for_a_connection(live, pods):
     pods.put("a")
     before = threading.active_count()
-    with News(live, [(PODS, {}), (PODS, {})]) as news:
+    with telling(live, 2) as news:
         news.wait(20)
         begun = time.monotonic()
     assert time.monotonic() - begun < 5

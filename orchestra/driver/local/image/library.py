@@ -235,6 +235,13 @@ class Library:
                 done.append(push_image(self.content, top, (), name, access))
             return Pushed(top.digest, *(sum(counts) for counts in zip(*(one[1:] for one in done), strict=True)))
 
+    def digest_to_push(self, text: str) -> str:
+        """What ``push`` makes the name mean. Raises UserError or FatalError."""
+        item = self.find(text)
+        if item.parts is None:
+            raise FatalError(f"image {text} is damaged", hint="run `orchestra image fsck` for details")
+        return self._to_push(item)[0].digest
+
     def _to_push(self, item: Item) -> tuple[Descriptor, list[Member]]:
         """What the name is to mean, and what that consists of: of an index everything, if it is here, else only this
         machine's image.
