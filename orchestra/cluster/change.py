@@ -12,7 +12,7 @@ from orchestra.errors import FatalError, OrchestraError, UserError
 from orchestra.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from orchestra.cluster.kinds import Key, Object
 
@@ -93,8 +93,8 @@ class Pass(ABC, Generic[Cluster, State]):
         """How far those are that have begun. Raises FatalError if one has failed."""
 
     @abstractmethod
-    def _may_begin(self, name: str, item: Object, seen: Mapping[str, State]) -> bool:
-        """Whether what it needs is there."""
+    def _awaited(self, name: str, item: Object, seen: Mapping[str, State]) -> Collection[str]:
+        """What it still waits for before it may begin."""
 
     @abstractmethod
     def _begin(self, name: str, item: Object) -> Object:
@@ -114,12 +114,15 @@ class Pass(ABC, Generic[Cluster, State]):
         waits = self._terms.wait and not self._terms.dry
         while True:
             seen = self._look() if waits else {}
-            ready = [name for name, item in pending.items() if not waits or self._may_begin(name, item, seen)]
+            awaited = {name: self._awaited(name, item, seen) if waits else () for name, item in pending.items()}
+            ready = [name for name, others in awaited.items() if not others]
             for name in ready:
                 self._begun[name] = self._begin(name, pending.pop(name))
             if ready:
                 continue
-            unready = [name for name, state in seen.items() if not state.done]
+            # A job that runs is as it should be, and yet may be waited for until it has completed.
+            needed = {other for others in awaited.values() for other in others}
+            unready = [name for name, state in seen.items() if not state.done or name in needed]
             if not (pending or unready):
                 return
             if not unready:

@@ -16,7 +16,7 @@ from orchestra.cluster.rollout import Rollout, awaits, rollout, troubles
 from orchestra.errors import FatalError, OrchestraError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _INVALID = 422
 
@@ -87,8 +87,8 @@ class Deployment(Pass[Api, Rollout]):
             found[key.name] = state
         return found
 
-    def _may_begin(self, name: str, item: Object, seen: Mapping[str, Rollout]) -> bool:
-        return not self._names.intersection(awaits(item, seen))
+    def _awaited(self, name: str, item: Object, seen: Mapping[str, Rollout]) -> Collection[str]:
+        return self._names.intersection(awaits(item, seen))
 
     def _begin(self, name: str, item: Object) -> Object:
         self._apply(item)

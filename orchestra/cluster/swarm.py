@@ -5,24 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from orchestra.cluster.change import PAUSE, Change, Effect, Pass
-from orchestra.cluster.kinds import Key
+from orchestra.cluster.change import Change, Effect, Pass
 from orchestra.cluster.manager import Manager
 from orchestra.cluster.registries import header
 from orchestra.cluster.revisions import REVISION, number_after, pack, superfluous
+from orchestra.cluster.swarm_objects import identity_of, key_of, of_stack, take_away
 from orchestra.cluster.swarm_revisions import Needs, content_of, kept_of, number_of, still_used
 from orchestra.cluster.tasks import NAMESPACE, State, progress
 from orchestra.errors import FatalError, OrchestraError, UserError
 from orchestra.model.container import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from orchestra.cluster.kinds import Object
+    from orchestra.cluster.kinds import Key, Object
     from orchestra.cluster.registries import Login
 
 DIGEST = "io.orchestra.digest"
@@ -63,13 +62,13 @@ class SwarmDeployment(Pass[Manager, State]):
         }
         for kind, names in left.items():
             self._changes += [
-                Change(_key(kind, name), Effect.REMOVED, before[kind][name])
+                Change(key_of(kind, name), Effect.REMOVED, before[kind][name])
                 for name in names
                 if not number_of(before[kind][name])
             ]
         if not self._terms.dry:
             chosen = {kind: {name: before[kind][name] for name in names} for kind, names in left.items()}
-            take_away(self._cluster, chosen, self._tell, self._clock, self._pause)
+            take_away(self._cluster, self._stack, chosen, self._tell, self._clock, self._pause)
         return tuple(self._changes)
 
     def _remember(self, kept: dict[int, str], text: str) -> dict[int, str]:
@@ -87,18 +86,18 @@ class SwarmDeployment(Pass[Manager, State]):
 
     def _make(self, kind: str, wanted: Mapping[str, Object], before: Mapping[str, Object]) -> dict[str, str]:
         """Identities by name. What exists stays: configs and secrets are named by their content."""
-        found = {name: _identity(item) for name, item in before.items()}
+        found = {name: identity_of(item) for name, item in before.items()}
         for name, spec in wanted.items():
             labelled = _with_label(spec, _digest(spec))
             if name in before:
                 self._check_network(kind, name, before[name], labelled)
-                self._changes.append(Change(_key(kind, name), Effect.UNCHANGED, before[name], before[name]))
+                self._changes.append(Change(key_of(kind, name), Effect.UNCHANGED, before[name], before[name]))
                 continue
-            self._changes.append(Change(_key(kind, name), Effect.CREATED, after=spec))
+            self._changes.append(Change(key_of(kind, name), Effect.CREATED, after=spec))
             if not self._terms.dry:
                 answer = self._cluster.post(f"/{kind}/create", labelled)
                 found[name] = answer.get("ID") or answer.get("Id")
-                self._tell(str(_key(kind, name)), Effect.CREATED)
+                self._tell(str(key_of(kind, name)), Effect.CREATED)
         return found
 
     def _check_network(self, kind: str, name: str, item: Object, spec: Object) -> None:
@@ -112,15 +111,15 @@ class SwarmDeployment(Pass[Manager, State]):
             service = self._cluster.get(f"/services/{name}")
             tasks = self._cluster.get("/tasks", filters={"service": [name]})
             state = progress(service, tasks, spec["TaskTemplate"]["ContainerSpec"]["Labels"][DIGEST], DIGEST)
-            self._say(f"service/{name}", "ready" if state.done else state.trouble or state.text)
+            self._say(f"service/{name}", state.settled if state.done else state.trouble or state.text)
             if state.failed:
                 raise FatalError(f"service/{name}: {state.failed}", hint=state.trouble)
             found[name] = state
         return found
 
-    def _may_begin(self, name: str, item: Object, seen: Mapping[str, State]) -> bool:
+    def _awaited(self, name: str, item: Object, seen: Mapping[str, State]) -> Collection[str]:
         needs = {needed: condition for needed, condition in self._needs.get(name, {}).items() if needed in self._names}
-        return all(needed in seen and _holds(Condition(needs[needed]), seen[needed]) for needed in needs)
+        return [one for one in needs if one not in seen or not _holds(Condition(needs[one]), seen[one])]
 
     def _trouble(self, unready: Sequence[str], seen: Mapping[str, State]) -> str:
         return next((seen[name].trouble for name in unready if seen[name].trouble), "")
@@ -128,7 +127,7 @@ class SwarmDeployment(Pass[Manager, State]):
     def _begin(self, name: str, item: Object) -> Object:
         wanted, before = _labelled(item), self._before.get(name)
         if before is not None and before["Spec"]["Labels"].get(DIGEST) == wanted["Labels"][DIGEST]:
-            self._changes.append(Change(_key("services", name), Effect.UNCHANGED, before, before))
+            self._changes.append(Change(key_of("services", name), Effect.UNCHANGED, before, before))
             return wanted
         effect = Effect.CREATED if before is None else Effect.CHANGED
         after = {"Spec": wanted}
@@ -144,7 +143,7 @@ class SwarmDeployment(Pass[Manager, State]):
                 for warning in (answer or {}).get("Warnings") or ():
                     self._tell(f"service/{name}", warning)
             self._tell(f"service/{name}", effect)
-        self._changes.append(Change(_key("services", name), effect, before, after))
+        self._changes.append(Change(key_of("services", name), effect, before, after))
         return wanted
 
     def _referred(self, spec: Object) -> Object:
@@ -168,7 +167,7 @@ class SwarmDeployment(Pass[Manager, State]):
         if self._revision:
             made["configs"][self._revision] = {"ID": self._revision}
         try:
-            take_away(self._cluster, made, self._tell, self._clock, self._pause)
+            take_away(self._cluster, self._stack, made, self._tell, self._clock, self._pause)
         except OrchestraError as error:
             self._tell(self._stack, f"is not rolled back: {error}")
 
@@ -186,42 +185,6 @@ def check_manager(manager: Manager) -> None:
     if not (manager.get("/info").get("Swarm") or {}).get("ControlAvailable"):
         hint = "run docker swarm init there, or name a manager with --manager"
         raise UserError(f"the engine at {manager.host} does not manage a swarm", hint=hint)
-
-
-def of_stack(manager: Manager, stack: str) -> dict[str, dict[str, Object]]:
-    """All objects of a stack, by kind and name, in the order in which they are removed."""
-    found = {}
-    for kind in ("services", "secrets", "configs", "networks"):
-        items = manager.get(f"/{kind}", filters={"label": [f"{NAMESPACE}={stack}"]}) or ()
-        found[kind] = {(item.get("Spec") or item)["Name"]: item for item in items}
-    return found
-
-
-def take_away(
-    manager: Manager,
-    items: Mapping[str, Mapping[str, Object]],
-    tell: Callable[[str, str], object],
-    clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], object] = time.sleep,
-    seconds: float = 60.0,
-) -> None:
-    """A network is in use until the last task on it has ended. Raises FatalError for what is left after that time."""
-    deadline = clock() + seconds
-    left = [(kind, name, _identity(item)) for kind, found in items.items() for name, item in found.items()]
-    while left:
-        kept = []
-        for kind, name, identity in left:
-            path = f"/{kind}/{identity}"
-            # A network is there until each node has taken it down: until then another cannot have its name.
-            if manager.delete(path) and not (kind == "networks" and manager.exists(path)):
-                tell(str(_key(kind, name)), Effect.REMOVED)
-            else:
-                kept.append((kind, name, identity))
-        left = kept
-        if left and clock() >= deadline:
-            raise FatalError(f"{', '.join(name for _kind, name, _id in left)} still in use after {seconds:g} seconds")
-        if left:
-            pause(PAUSE)
 
 
 def _holds(condition: Condition, state: State) -> bool:
@@ -247,11 +210,3 @@ def _with_label(spec: Object, digest: str) -> Object:
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _identity(item: Object) -> str:
-    return str(item.get("ID") or item.get("Id"))
-
-
-def _key(kind: str, name: str) -> Key:
-    return Key(kind.removesuffix("s"), name)

@@ -34,6 +34,11 @@ class State(NamedTuple):
     trouble: str
     text: str
 
+    @property
+    def settled(self) -> str:
+        """How far it is when it is done."""
+        return "completed" if self.completed else "ready"
+
 
 def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) -> State:
     """digest, label: of the tasks of the newest specification. A task runs only when its health check succeeds."""

@@ -31,7 +31,10 @@ def running(spec: Object) -> list[str]:
 
 
 class Engine:
-    """items: by kind and name. seen: requests, as ``POST /services/create``. faults: answers to give first."""
+    """items: by kind and name. seen: requests, as ``POST /services/create``. faults: answers to give first.
+
+    leftover: tasks of services that were removed.
+    """
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Object]] = {kind: {} for kind in KINDS}
@@ -41,6 +44,8 @@ class Engine:
         self.states: Callable[[Object], list[str]] = running
         self.update: Callable[[Object], Object] = lambda _spec: {"State": "completed"}
         self.manages = True
+        self.leftover: list[Object] = []
+        self.node_state = "ready"
         self.told: queue.SimpleQueue[Object] = queue.SimpleQueue()
         self._count = 0
 
@@ -128,10 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
             case ("GET", "events"):
                 self._tell()
             case ("GET", "nodes"):
-                self._answer(200, [{"ID": "n1", "Description": {"Hostname": "node-1"}}])
+                self._answer(
+                    200, [{"ID": "n1", "Description": {"Hostname": "node-1"}, "Status": {"State": engine.node_state}}]
+                )
             case ("GET", "tasks"):
                 names = filters.get("service") or [*engine.items["services"]]
-                self._answer(200, [task for name in names for task in engine.tasks(engine.items["services"][name])])
+                found = [task for name in names for task in engine.tasks(engine.items["services"][name])]
+                self._answer(200, found + engine.leftover)
             case ("GET", kind):
                 (label,) = filters["label"]
                 key, _, value = label.partition("=")

@@ -16,7 +16,8 @@ from orchestra.cluster.manager import Manager
 from orchestra.cluster.news import News
 from orchestra.cluster.registries import Login
 from orchestra.cluster.revisions import current, previous
-from orchestra.cluster.swarm import DIGEST, SwarmDeployment, of_stack, take_away
+from orchestra.cluster.swarm import DIGEST, SwarmDeployment
+from orchestra.cluster.swarm_objects import of_stack, take_away
 from orchestra.cluster.swarm_revisions import kept_of, kinds_of, scaled
 from orchestra.cluster.tasks import progress, tasks
 from orchestra.compose import LoadRequest
@@ -124,7 +125,15 @@ def test_what_is_waited_for_comes_first(engine, shop, deploy):
     assert made(engine)[:3] == ["configs", "networks", "secrets"]
     created = [line.split()[0] for line in deploy.told if line.startswith("service/") and line.endswith(" created")]
     assert created[-1] == "service/stack_web"
-    assert deploy.told.index("service/stack_migrate ready") < deploy.told.index("service/stack_web created")
+    assert deploy.told.index("service/stack_migrate completed") < deploy.told.index("service/stack_web created")
+
+
+def test_a_job_that_runs_is_waited_for_until_it_has_completed(engine, shop, deploy, clock):
+    engine.states = lambda spec: ["running"] * len(running(spec))
+    clock.at_pause = lambda: setattr(engine, "states", running)
+    deploy(shop())
+    assert len(clock.waits) == 1
+    assert deploy.told.index("service/stack_migrate completed") < deploy.told.index("service/stack_web created")
 
 
 def test_a_second_deploy_changes_nothing(engine, shop, deploy):
@@ -238,9 +247,33 @@ def test_patience_ends_with_what_is_wrong(engine, shop, deploy):
 def test_a_network_in_use_is_removed_when_its_tasks_have_ended(engine, shop, deploy, manager, clock):
     deploy(shop())
     engine.faults.append(("DELETE /networks", 403, "network is in use"))
-    take_away(manager, of_stack(manager, "stack"), lambda *_: None, clock, clock.pause)
+    take_away(manager, "stack", of_stack(manager, "stack"), lambda *_: None, clock, clock.pause)
     assert engine.items == {"services": {}, "networks": {}, "configs": {}, "secrets": {}}
     assert len(clock.waits) == 1
+
+
+def test_taking_away_waits_for_containers(engine, shop, deploy, manager, clock):
+    deploy(shop())
+    engine.leftover = engine.tasks(engine.items["services"]["stack_web"])
+
+    def take():
+        take_away(manager, "stack", of_stack(manager, "stack"), lambda *_: None, clock, clock.pause)
+
+    with pytest.raises(FatalError, match="containers on node-1 still run after 60 seconds"):
+        take()
+    deploy(shop())
+    engine.leftover = engine.tasks(engine.items["services"]["stack_web"])
+    clock.at_pause = engine.leftover.clear
+    take()
+    assert engine.leftover == []
+
+
+def test_the_containers_of_a_node_that_is_down_are_not_waited_for(engine, shop, deploy, manager, clock):
+    deploy(shop())
+    engine.leftover, engine.node_state = engine.tasks(engine.items["services"]["stack_web"]), "down"
+    told = []
+    take_away(manager, "stack", of_stack(manager, "stack"), lambda *words: told.append(words), clock, clock.pause)
+    assert told[-1] == ("node/node-1", "is down: containers on it are removed when it comes back")
 
 
 def test_a_swarm_that_chooses_a_leader_is_asked_again(engine, shop, deploy, clock):

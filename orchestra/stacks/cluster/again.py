@@ -30,7 +30,7 @@ def _again(asked: Asked, numbers: Mapping[str, int] | None) -> Sequence[Change]:
     stack = find_stack(asked.context).stack
     if asked.where.driver == SWARM:
         from orchestra.cluster import swarm_revisions
-        from orchestra.cluster.swarm import of_stack
+        from orchestra.cluster.swarm_objects import of_stack
 
         with swarm_pass(asked, stack) as (manager, deployment):
             found = of_stack(manager, stack)

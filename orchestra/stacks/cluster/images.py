@@ -56,7 +56,9 @@ def push_built(asked: Asked, source: Source) -> Source:
             digest = library.digest_to_push(image) if asked.terms.dry else _push(library, image, asked.tell)
             pins[image] = f"{replace(name, digest='')}@{digest}"
     services = {
-        key: replace(service, image=pins[service.image]) if service.build and service.image in pins else service
+        key: replace(service, image=pins[service.image], build=None)
+        if service.build and service.image in pins
+        else service
         for key, service in source.stack.services.items()
     }
     return replace(source, stack=replace(source.stack, services=services))

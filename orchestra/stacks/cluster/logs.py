@@ -59,7 +59,7 @@ def log(context: Context, where: Where, options: LogOptions, show: Callable[[str
 def _read_tasks(manager: Manager, stack: str, options: LogOptions, tell: Callable[[str, bytes], object]) -> None:
     """Each service has a log of all its tasks, on all nodes."""
     from orchestra.cluster.service_log import read_log
-    from orchestra.cluster.swarm import of_stack
+    from orchestra.cluster.swarm_objects import of_stack
 
     found = of_stack(manager, stack)["services"]
     names = [f"{stack}_{service}" for service in options.services] or sorted(found)

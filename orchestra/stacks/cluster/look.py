@@ -33,7 +33,7 @@ def removable(context: Context, where: Where, *, volumes: bool) -> tuple[str, ..
     from orchestra.cluster.view import removable as find
 
     if where.driver == SWARM:
-        from orchestra.cluster.swarm import of_stack
+        from orchestra.cluster.swarm_objects import of_stack
 
         with open_swarm(context, where) as manager:
             found = of_stack(manager, find_stack(context).stack)
@@ -46,13 +46,13 @@ def remove(context: Context, where: Where, tell: Callable[[str, str], object], *
     """The number of objects that were removed. volumes: claims too, with the data that they hold."""
     stack = find_stack(context).stack
     if where.driver == SWARM:
-        from orchestra.cluster.swarm import of_stack, take_away
+        from orchestra.cluster.swarm_objects import of_stack, take_away
 
         if volumes:
             raise UserError("volumes of a swarm are on its nodes", hint="remove them there, with docker volume rm")
         with open_swarm(context, where) as manager:
             found = of_stack(manager, stack)
-            take_away(manager, found, tell)
+            take_away(manager, stack, found, tell)
             return sum(map(len, found.values()))
     from orchestra.cluster import view
 
