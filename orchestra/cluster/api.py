@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from orchestra.cluster.http import Http, Refused
-from orchestra.cluster.kinds import KINDS, Key, Object, key_of, path_of, selector
+from orchestra.cluster.kinds import ADDED, KINDS, Key, Object, key_of, path_of, selector
 from orchestra.cluster.kubernetes_exec import KubernetesSession
 from orchestra.cluster.lines import lines
 from orchestra.errors import TemporaryError
@@ -54,7 +54,13 @@ class Api:
         """All objects of these kinds."""
         found = {}
         for kind in kinds:
-            for item in self._list(path_of(self.namespace, kind), {"labelSelector": selector(stack)}):
+            try:
+                items = self._list(path_of(self.namespace, kind), {"labelSelector": selector(stack)})
+            except Refused as refused:
+                if kind not in ADDED or refused.status not in (403, 404):
+                    raise
+                continue
+            for item in items:
                 # The API leaves it out of lists.
                 item["kind"] = kind
                 found[key_of(item)] = item

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestra.cluster.api import FIELD_MANAGER, Api
 from orchestra.cluster.change import PAUSE, Change, Effect, Pass
 from orchestra.cluster.http import Refused
-from orchestra.cluster.kinds import CLAIM, MANAGER, STACK, WORKLOADS, Key, Object, is_of, key_of
+from orchestra.cluster.kinds import ADDED, CLAIM, MANAGER, STACK, WORKLOADS, Key, Object, is_of, key_of
 from orchestra.cluster.kubernetes_revisions import keeping, kept_of, number_of
 from orchestra.cluster.ownership import applied, comparable
 from orchestra.cluster.revisions import number_after, pack, superfluous
@@ -208,6 +208,9 @@ def wait_until_gone(
 def _explained(refused: Refused, key: Key) -> Refused:
     fields = [f"{cause.get('field')}: {cause.get('message')}" for cause in refused.causes]
     refused.args = (f"{key}: {'; '.join(fields) if fields else refused}",)
+    if refused.status == 404 and key.kind in ADDED:
+        refused.args = (f"{key}: the cluster has no objects of the kind {key.kind}",)
+        refused.hint = "have the Gateway API installed: https://gateway-api.sigs.k8s.io/guides/"
     if refused.status == 409:
         refused.hint = "another program manages the field: leave it out of the file, or use --force-conflicts"
     return refused

@@ -25,6 +25,7 @@ KINDS = {
     "NetworkPolicy": Kind("apis/networking.k8s.io/v1", "networkpolicies"),
     "Service": Kind("api/v1", "services"),
     "Ingress": Kind("apis/networking.k8s.io/v1", "ingresses"),
+    "HTTPRoute": Kind("apis/gateway.networking.k8s.io/v1", "httproutes"),
     "CronJob": Kind("apis/batch/v1", "cronjobs"),
     "Deployment": Kind("apis/apps/v1", "deployments"),
     "StatefulSet": Kind("apis/apps/v1", "statefulsets"),
@@ -33,6 +34,8 @@ KINDS = {
 }
 """In the order in which they are made; they are removed in the reverse one."""
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+ADDED = frozenset({"HTTPRoute"})
+"""Kinds that a cluster has only when their definitions have been installed."""
 CLAIM = "PersistentVolumeClaim"
 
 

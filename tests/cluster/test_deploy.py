@@ -196,3 +196,20 @@ def test_down_removes_all_but_the_data(server, shop, deploy, api, clock):
     ]
     remove(api, "stack", removable(api, "stack", volumes=True), lambda *_: None, clock, clock.pause)
     assert [path for path, item in server.objects.items() if "metadata" in item] == []
+
+
+ROUTE = 'services: {web: {image: web, ports: ["80"], x-kubernetes: {route: {gateway: shared}}}}'
+
+
+def test_a_cluster_without_the_gateway_api_says_so_and_takes_all_back(server, deploy, convert):  # noqa: F811
+    server.fail("GET /apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes?", 404)
+    server.fail("PATCH /apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes", 404)
+    with pytest.raises(FatalError, match="httproute/web: the cluster has no objects of the kind HTTPRoute") as caught:
+        deploy(convert(ROUTE))
+    assert "Gateway API" in caught.value.hint
+    assert [path for path in server.objects if "/services/" in path] == []
+
+
+def test_a_route_goes_when_it_leaves_the_file(server, deploy, convert):  # noqa: F811
+    deploy(convert(ROUTE))
+    assert effects(deploy(convert(ROUTE.replace("{route: {gateway: shared}}", "{}")))) == {"httproute/web": "removed"}

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.translation.conftest import box, find, pod, told
+from tests.translation.routes import validate_route
 from tests.translation.schemas import validate
 
 WEB = "services: {web: {image: web, %s}}"
@@ -283,6 +284,38 @@ def test_an_ingress_is_made_where_it_is_asked_for(convert):
         "ingressClassName": "nginx",
     }
     assert told(convert(WEB % "x-kubernetes: {ingress: {}}")) == {"services.web.x-kubernetes.ingress": "not-translated"}
+
+
+def test_a_route_of_the_gateway_api_is_made_where_it_is_asked_for(convert):
+    asked = "gateway: infra/shared, listener: https, host: shop.example"
+    done = convert(WEB % f"ports: ['80:8000'], x-kubernetes: {{route: {{{asked}}}}}")
+    route = find(done, "HTTPRoute")
+    validate_route(route)
+    assert route["spec"] == {
+        "parentRefs": [{"name": "shared", "namespace": "infra", "sectionName": "https"}],
+        "hostnames": ["shop.example"],
+        "rules": [{"backendRefs": [{"name": "web-published", "port": 80}]}],
+    }
+    assert told(done) == {}
+
+
+def test_what_a_route_says_is_merged_into_it(convert):
+    rule = "{matches: [{path: {type: PathPrefix, value: /shop}}], backendRefs: [{name: web-published, port: 80}]}"
+    asked = f"gateway: own, metadata: {{annotations: {{a: b}}}}, spec: {{rules: [{rule}]}}"
+    done = convert(WEB % f"ports: ['80:8000'], x-kubernetes: {{route: {{{asked}}}}}")
+    route = json.loads(json.dumps(find(done, "HTTPRoute")))
+    validate_route(route)
+    assert route["spec"]["parentRefs"] == [{"name": "own"}]
+    assert "hostnames" not in route["spec"]
+    assert route["spec"]["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/shop"}}]
+    assert route["metadata"]["annotations"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "said", ["ports: ['80'], x-kubernetes: {route: {host: a}}", "x-kubernetes: {route: {gateway: a}}"]
+)
+def test_a_route_from_nowhere_or_to_nothing_is_told(convert, said):
+    assert told(convert(WEB % said)) == {"services.web.x-kubernetes.route": "not-translated"}
 
 
 def test_a_job_that_runs_at_times(convert):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestra.translation.kubernetes.cluster import patched
 from orchestra.translation.kubernetes.names import is_label, label
+from orchestra.translation.kubernetes.routes import routes
 from orchestra.translation.plain import full
 from orchestra.translation.reading import has_address, is_for_others, published_number
 
@@ -44,9 +45,8 @@ def _put(found: dict[tuple[int, str], Object], target: int, protocol: str, host:
 
 
 def services(key: str, service: Given, cluster: Cluster, aliases: list[str]) -> list[Object]:
-    """The headless one under the service's name and each of its aliases, and that of its published ports."""
-    asked = service.extension("x-kubernetes") or {}
-    patch, ingress = asked.get("service", {}), asked.get("ingress")
+    """The headless one under the service's name and each of its aliases, that of the published ports, its routes."""
+    patch = (service.extension("x-kubernetes") or {}).get("service", {})
     selector = cluster.selector(key)
     headless = {"clusterIP": "None", "selector": selector, **full(ports=_inner_ports(service))}
     found = [
@@ -58,30 +58,16 @@ def services(key: str, service: Given, cluster: Cluster, aliases: list[str]) -> 
         }
         for name in (cluster.names[key], *aliases)
     ]
-    ports = _published(service)
+    ports, published = _published(service), None
     if ports:
-        published: Object = {
+        published = {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": cluster.metadata(label(f"{cluster.names[key]}{_PUBLISHED}"), key),
             "spec": {"type": "LoadBalancer", "selector": selector, "ports": ports},
         }
         found.append(patched(published, patch))
-        if ingress is not None:
-            found.append(_ingress(cluster.metadata(cluster.names[key], key), published, ingress))
-    elif ingress is not None:
-        path = (*service.path, "x-kubernetes", "ingress")
-        service.ledger.lose(path, "there is nothing to reach", "give the service a port under ports")
-    return found
-
-
-def _ingress(metadata: Object, published: Object, asked: Mapping[str, Any]) -> Object:
-    """asked: ``host``, empty for any, beside what is merged into the object."""
-    name, port = published["metadata"]["name"], published["spec"]["ports"][0]["port"]
-    backend = {"service": {"name": name, "port": {"number": port}}}
-    rule = full(host=asked.get("host")) | {"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
-    made = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": {"rules": [rule]}}
-    return patched(made, {key: value for key, value in asked.items() if key != "host"})
+    return found + routes(service, cluster.metadata(cluster.names[key], key), published)
 
 
 def _inner_ports(service: Given) -> list[Object]:
