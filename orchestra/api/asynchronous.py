@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from anyio import CancelScope, wait_readable
 
-from orchestra.linux.readiness import readable
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -81,14 +79,14 @@ class AsyncOpening:
         self._opening = opening
 
     async def open(self) -> AsyncRunningStack:
-        with Call(lambda stop: self._opening.open(lambda: not readable(stop, 0.0))) as call:
+        with Call(self._opening.open) as call:
             try:
                 return AsyncRunningStack(await call.wait())
             except BaseException:
                 with CancelScope(shield=True):
                     call.give_up()
-                    await in_thread(self._opening.close)  # has the supervisor answer what the call still waits for
                     await call.end()
+                    await in_thread(self._opening.close)  # it may have come up just before
                 raise
 
     async def close(self) -> None:

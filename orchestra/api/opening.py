@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from orchestra.api.asynchronous import AsyncOpening, AsyncRunningStack
 
 
-class _Abandoned(Exception):
-    """The wait for the stack was cancelled. Only the thread that brings it up sees this."""
-
-
 class Ending(Record):
     """What is left at the end. timeout: seconds until containers are killed; None for the file's."""
 
@@ -49,7 +45,7 @@ class Opening:
         self._asynchronous: AsyncOpening | None = None
 
     def __enter__(self) -> RunningStack:
-        return self.open(_go_on)
+        return self.open()
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
@@ -68,31 +64,35 @@ class Opening:
         if self._asynchronous is not None:
             await self._asynchronous.close()
 
-    def open(self, goes_on: Callable[[], bool]) -> RunningStack:
-        """goes_on: false once the wait is cancelled. If this raises, the stack is taken down, unless it is kept."""
+    def open(self, stop: int | None = None) -> RunningStack:
+        """stop: a descriptor; once it is readable, this raises GivenUp.
+
+        If this raises, the stack is taken down, unless it is kept: here, after all that was asked for, so that nothing
+        comes up afterwards.
+        """
         context = self._named() if self._unique else self._context
         beginning = _begin(context, self._options.chosen, build=self._build)
         identity = beginning.prepared.identity
         known = Known(identity.stack, identity.services)
-        if not goes_on():
-            beginning.client.dismiss()
-            raise _Abandoned(known.stack)
         self._stack = stack = RunningStack(context, known, self._options.chosen, beginning.prepared.notes)
         try:
-            stack._bring_up(beginning, self._options)
-            if not goes_on():
-                raise _Abandoned(known.stack)
+            stack._bring_up(beginning, self._options, stop)
         except BaseException:
-            self.close()
+            if not beginning.client.dismiss():
+                self._close(stack._take_down)
             raise
         return stack
 
     def close(self) -> None:
         """A second call does nothing. Raises StackError if something cannot be removed."""
+        if self._stack is not None:
+            self._close(self._stack.down)
+
+    def _close(self, down: Callable[..., None]) -> None:
         stack, ending = self._stack, self._ending
         if stack is None or ending.keep:
             return
-        stack.down(remove_volumes=ending.remove_volumes, timeout=ending.timeout)
+        down(remove_volumes=ending.remove_volumes, timeout=ending.timeout)
         if self._unique:
             stack._forget()
         self._stack = None
@@ -163,10 +163,6 @@ def up(
     )
     ending = Ending(keep, unique if remove_volumes is None else remove_volumes, stop_timeout)
     return Opening(context, UpOptions(chosen, Changes(), wait, timeout), ending, unique=unique, build=build)
-
-
-def _go_on() -> bool:
-    return True
 
 
 def _begin(context: Context, chosen: Chosen, *, build: bool) -> Beginning:

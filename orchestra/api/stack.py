@@ -255,8 +255,11 @@ class RunningStack:
 
         remove_volumes: and the volumes that the file declares. timeout: as for ``stop``.
         """
-        if not exists(self._context, self.name) and not remove_volumes:
-            return
+        if exists(self._context, self.name) or remove_volumes:
+            self._take_down(remove_volumes=remove_volumes, timeout=timeout)
+
+    def _take_down(self, *, remove_volumes: bool, timeout: float | None) -> None:
+        """As ``down``, also what the supervisor has been asked for, but has not recorded yet."""
         options = DownOptions(volumes=remove_volumes, remove_orphans=True, timeout=timeout)
         self._check("removed", down(self._context, self._known, options).failures)
 
@@ -268,8 +271,8 @@ class RunningStack:
         with suppress(FileNotFoundError):
             os.unlink(f"{self._context.home.ports}/{self.name}.json")
 
-    def _bring_up(self, beginning: Beginning, options: UpOptions) -> None:
-        self._check_up(up(beginning, options))
+    def _bring_up(self, beginning: Beginning, options: UpOptions, stop: int | None) -> None:
+        self._check_up(up(beginning, options, stop=stop))
 
     def _check_up(self, result: UpResult | StartResult) -> None:
         """Raises UpError."""

@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
-from orchestra import __version__
 from orchestra.control import wire
+from orchestra.control.conversation import Conversation, OtherVersion, need_to_go_on
 from orchestra.control.farewell import clear_away
-from orchestra.errors import EnvironmentLack, UserError
+from orchestra.errors import EnvironmentLack
 from orchestra.linux import unix_socket
 from orchestra.model.codec import decode
-from orchestra.model.event import decode_event
 from orchestra.model.request import PingRequest
 from orchestra.model.result import PingResult
 from orchestra.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from orchestra.control.listening import Listening
@@ -70,13 +68,15 @@ class Client:
         hear: Callable[[Event], None] | None = None,
         *,
         desired: bytes | None = None,
+        stop: int | None = None,
     ) -> T:
         """Return the supervisor's answer; ``hear`` is called with each event before it. desired: JSON on one line.
 
-        Starts the supervisor if none is running. Raises the error in its answer, and EnvironmentLack if it keeps
-        breaking off.
+        stop: a descriptor; once it is readable, nothing more is asked or waited for. What was asked goes on.
+        Starts the supervisor if none is running. Raises the error in its answer, EnvironmentLack if it keeps
+        breaking off, and GivenUp.
         """
-        return decode(result, self._converse(self._encode(question, desired), hear, start=True))
+        return decode(result, self._converse(self._encode(question, desired), hear, start=True, stop=stop))
 
     def ask_if_running(
         self,
@@ -121,24 +121,32 @@ class Client:
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
-    def dismiss(self) -> None:
-        """Undo ``summon``: if the stack should have no containers, the processes exit and leave nothing behind."""
+    def dismiss(self) -> bool:
+        """Undo ``summon``: if the stack should have no containers, the processes exit and leave nothing behind.
+
+        Returns false, and does nothing, if they were not summoned or have been asked for something since.
+        """
         if self._early is None:
-            return
+            return False
         result = self.ask_if_running(PingResult, PingRequest())
         if result is not None and result.leaving:
             clear_away(self._home)
+        return True
 
     def _encode(self, question: Question, desired: bytes | None) -> bytes:
         return wire.encode_request(question, desired, self._driver, max(self._parallel, 0))
 
-    def _converse(self, request: bytes, hear: Callable[[Event], None] | None, *, start: bool) -> Message:
+    def _converse(
+        self, request: bytes, hear: Callable[[Event], None] | None, *, start: bool, stop: int | None = None
+    ) -> Message:
         before = self._recorded()
         for _ in range(ATTEMPTS):
+            if stop is not None:
+                need_to_go_on(stop)
             try:
                 conversation, self._early = self._early or self._open(start=start), None
                 with conversation:
-                    return conversation.ask(request, hear)
+                    return conversation.ask(request, hear, stop)
             except (ConnectionResetError, BrokenPipeError):
                 continue
             except OtherVersion as other:
@@ -184,123 +192,6 @@ class Client:
             raise ConnectionResetError("the fork server has already exited") from None
 
 
-class Conversation:
-    """One connection: one request, its events, its result."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._buffer = bytearray()
-        self._searched = 0
-
-    def fileno(self) -> int:
-        return self._connection.fileno()
-
-    def greet(self, request: bytes) -> Message:
-        """The supervisor's greeting.
-
-        Raises ConnectionResetError or BrokenPipeError when the connection breaks off, as all that follow do.
-        """
-        self._connection.sendall(request)
-        greeting = self._receive()
-        if greeting.get("orchestra") != __version__:
-            raise OtherVersion(greeting)
-        return greeting
-
-    def ask(self, request: bytes, hear: Callable[[Event], None] | None) -> Message:
-        self.greet(request)
-        while True:
-            message = self._receive()
-            if "event" in message:
-                if hear is not None:
-                    hear(decode_event(message["event"]))
-            elif "error" in message:
-                raise wire.rebuild_error(message["error"])
-            else:
-                result: Message = message["result"]
-                return result
-
-    def __enter__(self) -> Conversation:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._connection.close()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a message has arrived that was not asked for yet: ``fileno`` does not say so any more."""
-        return b"\n" in self._buffer
-
-    def arrived(self) -> list[Message]:
-        """All messages that are complete, after waiting for some bytes unless there are any."""
-        messages = list(iter(self._take, None))
-        if not messages:
-            self._read()
-            messages = list(iter(self._take, None))
-        return messages
-
-    def _receive(self) -> Message:
-        while (message := self._take()) is None:
-            self._read()
-        return message
-
-    def _take(self) -> Message | None:
-        """The next message, if it is complete."""
-        end = self._buffer.find(b"\n", self._searched)
-        if end < 0:
-            self._searched = len(self._buffer)
-            return None
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        self._searched = 0
-        return wire.decode(line)
-
-    def _read(self) -> None:
-        data = self._connection.recv(1 << 16)
-        if not data:
-            raise ConnectionResetError("the supervisor closed the connection")
-        self._buffer += data
-
-
 def supervisor_argv(stack: str, driver: str) -> list[str]:
     """What the fork server runs."""
     return [os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py"), stack, driver]
-
-
-class OtherVersion(UserError):
-    """The supervisor is of another version. is_earlier: than this one, which can take over."""
-
-    def __init__(self, greeting: Message) -> None:
-        stack, other = greeting.get("stack"), greeting.get("orchestra")
-        self._pids = tuple(pid for key in ("fork_server", "supervisor") if isinstance(pid := greeting.get(key), int))
-        super().__init__(
-            f"stack {stack} is run by orchestra {other}, but this is orchestra {__version__}",
-            hint="use that version; or stop the stack with it, and bring it up again with this one",
-        )
-        self.is_earlier = _release(str(other)) < _release(__version__)
-
-    def end(self) -> None:
-        """Kill fork server and supervisor. What runs is not touched: the next supervisor adopts it.
-
-        Both stand still before one is killed: either would start the other again, with the files of this version.
-        """
-        import signal
-        from contextlib import suppress
-
-        from orchestra.linux.process import identify, send_signal
-
-        found = []
-        for pid in self._pids:
-            with suppress(OSError):
-                found.append(identify(pid))
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for process in found:
-                with suppress(ProcessLookupError):
-                    send_signal(process, number)
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """What follows its three numbers does not count."""
-    return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())

@@ -8,7 +8,7 @@ from orchestra.model.request import EventsRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from orchestra.control.client import Conversation
+    from orchestra.control.conversation import Conversation
     from orchestra.model.event import Event
 
 

@@ -176,8 +176,17 @@ def with_providers(beginning: Beginning, say: Callable[[str], None]) -> Beginnin
         raise
 
 
-def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] | None = None) -> UpResult:
-    """Return when everything is running, or cannot run. Raises UserError, as ``need_accepted``."""
+def up(
+    beginning: Beginning,
+    options: UpOptions,
+    hear: Callable[[Event], None] | None = None,
+    *,
+    stop: int | None = None,
+) -> UpResult:
+    """Return when everything is running, or cannot run. Raises UserError, as ``need_accepted``.
+
+    stop: a descriptor; once it is readable, this raises GivenUp. What was asked for by then goes on.
+    """
     need_accepted(beginning)
     if b'"external":true' in beginning.prepared.desired:
         from orchestra.stacks.standalone_network import revive_networks
@@ -185,6 +194,6 @@ def up(beginning: Beginning, options: UpOptions, hear: Callable[[Event], None] |
         revive_networks(beginning.context, beginning.prepared.desired)
     hearing = None if hear is None else beginning.hearing(hear)
     request, desired = beginning.request(options), beginning.prepared.desired
-    result = beginning.client.ask(UpResult, request, hearing, desired=desired)
+    result = beginning.client.ask(UpResult, request, hearing, desired=desired, stop=stop)
     beginning.settle(result)
     return result

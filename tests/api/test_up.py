@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 import orchestra
+from orchestra.control.conversation import GivenUp
 from orchestra.errors import UserError
 from tests.examples.conftest import eventually, needs_containers
 
@@ -39,6 +40,7 @@ services:
     healthcheck: {{test: "false", interval: 100ms, retries: 2}}
 """
 SLOW = BROKEN.replace("retries: 2", "retries: 1000")
+DESIRED = "data/stacks/{}/desired.json"
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +212,56 @@ def test_an_asynchronous_program_can_be_cancelled_wherever_it_waits(stack, home,
     anyio.run(program, backend=backend)
     assert eventually(lambda: "4711" not in stack.exec("web", ["ps"]).stdout)
     assert "cancelled" not in stacks(home)
+
+
+def cancel_as_soon_as_there_is(place, opening):
+    """place: a path. Returns once the cancelled ``async with`` has ended."""
+
+    def wait():
+        while not place.exists():
+            pass
+
+    async def program():
+        async with anyio.create_task_group() as tasks:
+
+            async def open_it():
+                async with opening:
+                    pytest.fail("it cannot be up")
+
+            tasks.start_soon(open_it)
+            await anyio.to_thread.run_sync(wait)
+            tasks.cancel_scope.cancel()
+
+    anyio.run(program)
+
+
+@pytest.mark.parametrize("place", ["run/stacks/early", "run/stacks/early/control.sock", DESIRED.format("early")])
+def test_what_is_cancelled_early_does_not_come_up_later(home, write, place):
+    """While the supervisor is being started, and before and after it records what it was asked for."""
+    path = write(SLOW)
+    for _ in range(3):
+        cancel_as_soon_as_there_is(home / place, orchestra.up(path, name="early"))
+        assert "early" not in stacks(home)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_opening_that_was_given_up_asks_for_nothing(home, write, keep):
+    stop, other = os.pipe()
+    os.close(other)
+    try:
+        with pytest.raises(GivenUp):
+            orchestra.up(write(SLOW), name="early", keep=keep).open(stop)
+    finally:
+        os.close(stop)
+    assert "early" not in stacks(home)
+
+
+def test_a_kept_stack_goes_on_coming_up_when_the_wait_is_cancelled(home, write):
+    file = write(SLOW)
+    cancel_as_soon_as_there_is(home / DESIRED.format("kept"), orchestra.up(file, name="kept", keep=True))
+    with orchestra.up(file, name="kept", wait=False) as stack:
+        assert eventually(lambda: [row.state for row in stack.containers("web")] == ["running"])
+    assert "kept" not in stacks(home)
 
 
 def test_another_process_that_waits_is_not_held_by_a_stack_that_stays(stack, file):
