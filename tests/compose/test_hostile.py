@@ -13,7 +13,7 @@ from orchestra.compose.problems import Problems
 from orchestra.compose.source import Budget, Source, parse_documents
 from orchestra.errors import ComposeError
 
-# Generous for a loaded machine: what this is to catch takes minutes, or forever.
+# Of the processor. Generous: what this is to catch takes minutes, or forever, where a usual file takes 1 s.
 SECONDS = 5.0
 MEBIBYTES = 150
 

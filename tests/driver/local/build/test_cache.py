@@ -103,12 +103,10 @@ def test_a_failed_step_leaves_those_before_it_known(home):
 
 def test_independent_steps_run_at_the_same_time_and_a_failure_ends_the_others(home):
     mounts = (CacheMount("/meeting", "meeting"),)
-    forever = shell(0, "touch /meeting/here; sleep 600", mounts=mounts)
+    forever = shell(0, "touch /meeting/here; sleep infinity", mounts=mounts)
     failing = shell(0, "until [ -e /meeting/here ]; do sleep 0.01; done; exit 7", mounts=mounts)
-    began = time.monotonic()
     with pytest.raises(StepError, match="exit code 7"):
         build(home, graph(MACHINE, forever, failing, Copy(1, 2, ("etc/hostname",), "/")))
-    assert time.monotonic() - began < 60
     assert leftovers(home) == []
 
 

@@ -21,7 +21,7 @@ from orchestra.linux.network.netlink import Netlink
 from orchestra.model.container import Port
 
 from .conftest import needs_network
-from .reachability import TABLE, Place
+from .reachability import INTERNAL, TABLE, TRANSPORTS, Place
 
 pytestmark = needs_network
 
@@ -242,6 +242,19 @@ def differences(matrix, *, flushed=False):
 
 def test_each_source_reaches_what_it_should_and_nothing_else(matrix):
     assert differences(matrix) == []
+
+
+def test_internal_network_leak(matrix):
+    """Datagrams and connections to a port that another network publishes, at the gateway of each and at the host."""
+    gateways = [matrix.gateway(name) for name in ("web", "back", "inner", "last")]
+    targets = [(protocol, address, PUBLISHED) for protocol in TRANSPORTS for address in (*gateways, matrix.in_lan(1))]
+    expected = {
+        (source, *target): arrives
+        for sources, arrives in ((INTERNAL, []), (("near",), ["web"]))
+        for source in sources
+        for target in targets
+    }
+    assert matrix.arrivals(list(expected)) == expected
 
 
 @pytest.mark.parametrize("router", [False, True])
