@@ -123,10 +123,13 @@ def _covered(spec: ContainerSpec) -> frozenset[str]:
 
 
 def _check_targets(spec: ContainerSpec, layers: tuple[str, ...]) -> None:
-    """What is bound over a file of the image has to be a file, and a directory over a directory."""
+    """Over a file of the image a file is mounted, over a directory a directory, and below a file nothing."""
     others = _covered(spec)
     for mount in spec.mounts:
         target = posixpath.normpath(mount.target)
+        if (file := _file_above(target, layers, others - {target})) is not None:
+            hint = f"{file} is a file in the image: mount to another place"
+            raise SystemCallError(ENOTDIR, "mount", mount.target, hint)
         if isinstance(mount, BindMount) and not os.path.exists(mount.source):
             continue  # it will be made, a directory
         if isinstance(mount, VolumeMount | ImageMount) and mount.subpath:
@@ -141,6 +144,17 @@ def _check_targets(spec: ContainerSpec, layers: tuple[str, ...]) -> None:
         if found is not None and found.is_directory != is_directory:
             hint = "the source and the target of a mount must both be directories, or both files"
             raise SystemCallError(ENOTDIR, "move_mount", mount.target, hint)
+
+
+def _file_above(target: str, layers: tuple[str, ...], covered: Collection[str]) -> str | None:
+    """What the image has in place of a directory on the way to a target."""
+    above = posixpath.dirname(target)
+    try:
+        while (found := find(layers, above, covered=covered)) is None:
+            above = posixpath.dirname(above)
+    except CoveredError:
+        return None
+    return None if found.is_directory else above
 
 
 def _check_program(process: Mapping[str, Any], layers: tuple[str, ...], covered: Collection[str], user: User) -> None:

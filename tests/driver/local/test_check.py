@@ -15,7 +15,7 @@ from orchestra.driver.local.user import User
 from orchestra.errors import FatalError
 from orchestra.home import find_home
 from orchestra.model.limits import Resources
-from orchestra.model.mount import BindMount
+from orchestra.model.mount import BindMount, TmpfsMount
 from tests.driver.local.bundle.containers import spec
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="whiteouts are devices, which need root")
@@ -135,6 +135,15 @@ def test_a_file_is_mounted_over_a_file_and_a_directory_over_a_directory(check, t
     for target, source in (("/opt", tmp_path / "file"), ("/etc/passwd", tmp_path)):
         with pytest.raises(FatalError, match=f"move_mount {target}: Not a directory"):
             check("static", mounts=(BindMount(target, str(source)),))
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd/below", "/etc/passwd/far/below"])
+def test_nothing_is_mounted_below_a_file(check, tmp_path, target):
+    for mount in (BindMount(target, str(tmp_path)), TmpfsMount(target)):
+        with pytest.raises(FatalError, match=f"mount {target}: Not a directory") as caught:
+            check("static", mounts=(mount,))
+        assert caught.value.hint == "/etc/passwd is a file in the image: mount to another place"
+    check("static", mounts=(BindMount("/opt/far/below", str(tmp_path)), TmpfsMount("/run/x/y")))
 
 
 def test_nothing_is_made(check, tmp_path):
