@@ -84,7 +84,8 @@ class Assembler:
             from orchestra.errors import Span
 
             place = Span(files[0], 1, 1, 1, 2)
-            self.problems.error("empty-file", "the Compose file is empty", place, (), "declare services:")
+            if not self.problems.errors:  # of a file that cannot be read, or is no mapping
+                self.problems.error("empty-file", "the Compose file is empty", place, (), "declare services:")
             return Map({}, {}, place)
         return merged
 

@@ -153,6 +153,14 @@ error: compose.yaml:2:1: this line is indented with a tab [yaml]
   hint: indent with spaces: YAML does not allow tabs
 """,
     ),
+    "no mapping": (
+        "- web\n",
+        """\
+error: compose.yaml:1:1: a Compose file must be a mapping at its top level [wrong-type]
+  1 | - web
+    | ^^^^^
+""",
+    ),
     "empty file": (
         "# nothing yet\n",
         """\
