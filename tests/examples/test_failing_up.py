@@ -62,6 +62,23 @@ services:
     assert stack.containers() == {}
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["user: nosuch", "stop_signal: SIGNOPE", 'devices: ["/dev/nosuch"]', 'mac_address: "zz"', "mem_limit: 1k"],
+)
+def test_what_cannot_be_made_is_shown_with_its_error(write_stack, wrong):
+    sleep = SLEEP.replace(", stop_signal: SIGKILL", "")
+    stack = write_stack(f"services:\n  good: {{{SLEEP}}}\n  bad: {{{sleep}, {wrong}}}\n")
+    (error,) = shown(stack.run("up", "-d", code=1))
+    row = stack.containers()["bad"]
+    assert row["State"] == "created"
+    assert row["Error"]
+    assert row["Error"] in error
+    stack.write(f"services:\n  good: {{{SLEEP}}}\n  bad: {{{SLEEP}}}\n")
+    stack.run("up", "-d")
+    assert states(stack) == {"good": "running", "bad": "running"}
+
+
 def test_a_running_stack_is_edited_into_a_typo(write_stack):
     text = f"services:\n  good: {{{SLEEP}}}\n  bad: {{{SLEEP}, depends_on: [good]}}\n  also: {{{SLEEP}}}\n"
     stack = write_stack(text)

@@ -130,7 +130,7 @@ class Containers:
     def make(self, spec: ContainerSpec, image_digest: str) -> Attachment:
         """Make everything but a process.
 
-        If something fails, all of it is removed again, except a record of the error.
+        If something fails, all of it is removed again, except a record of the error: ``ps -a`` shows that.
         """
         with self._lock(spec.name):
             return self._make_anew(spec, image_digest)
@@ -165,10 +165,14 @@ class Containers:
                 volume.delete_anonymous_volumes(
                     self._home, self._stack, spec.name, record.container.volumes, since=began
                 )
-                if isinstance(error, (DriverError, OSError)):
-                    failed = replace(record.container, config_hash="", error=str(error))
-                    private_files.make_directories(directory)
-                    store_record(directory, ContainerRecord(failed))
+            if isinstance(error, (DriverError, OSError)):
+                if record is None:
+                    seen = Image(spec.image_key, image_digest)
+                    container = replace(created(spec, seen, began, {}, {}), id=os.urandom(32).hex())
+                else:
+                    container = record.container
+                private_files.make_directories(directory)
+                store_record(directory, ContainerRecord(replace(container, config_hash="", error=str(error))))
             raise
 
     def check(self, spec: ContainerSpec, image_digest: str, *, settled: bool) -> None:
