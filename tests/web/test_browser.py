@@ -15,7 +15,7 @@ pytest.importorskip("selenium")
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tools.browser import BROWSER, DRIVER, start_browser
+from tools.browser import BROWSER, DRIVER, resize, start_browser
 
 pytestmark = [
     *needs_containers,
@@ -25,7 +25,8 @@ pytestmark = [
 FILE = """
 services:
   db: {image: "rootfs:BUSYBOX", command: [sleep, "10000"], init: true, environment: {DB_PASSWORD: hunter22}}
-  web: {image: "rootfs:BUSYBOX", command: [sleep, "10000"], init: true, depends_on: [db]}
+  web: {image: "rootfs:BUSYBOX", command: [sleep, "10000"], init: true, depends_on: [db, between-web-and-what-it-needs]}
+  between-web-and-what-it-needs: {image: "rootfs:BUSYBOX", command: [sleep, "10000"], init: true, depends_on: [db]}
   chatty:
     image: "rootfs:BUSYBOX"
     command: [sh, -c, "while [ ! -e /begin ]; do sleep 0.1; done; for i in $$(seq 5000); do
@@ -36,6 +37,22 @@ LINES = 5000
 HASTE = 1000
 """Lines a second."""
 PATIENCE = 90
+WIDTHS = (360, 700, 2000)
+HIDDEN = """
+// Texts that go out of their box, and edges that go through a box.
+const graph = document.querySelector('.graph').getBoundingClientRect();
+const nodes = [...document.querySelectorAll('.node')];
+const box = (element) => element.getBoundingClientRect();
+const boxes = nodes.map((node) => box(node.querySelector('rect')));
+const texts = nodes.flatMap((node, place) => [...node.querySelectorAll('text')].filter((text) => text.textContent
+  && (box(text).left < boxes[place].left || box(text).right > boxes[place].right)));
+const isIn = (x, y, { left, right, top, bottom }) => x > left + 1 && x < right - 1 && y > top + 1 && y < bottom - 1;
+const edges = [...document.querySelectorAll('.edge')].filter((edge) => {
+  const points = Array.from({ length: 100 }, (_, step) => edge.getPointAtLength((edge.getTotalLength() * step) / 99));
+  return points.some(({ x, y }) => boxes.some((each) => isIn(x + graph.left, y + graph.top, each)));
+});
+return [...texts, ...edges].map((each) => each.outerHTML);
+"""
 
 
 class Browser:
@@ -109,7 +126,7 @@ def test_the_graph_shows_states_as_they_change_and_the_token_leaves_the_address(
     browser.open()
     assert "token" not in browser.driver.current_url
     browser.until(lambda: label(browser, "web").startswith("web: running"))
-    assert len(browser.driver.find_elements(By.CSS_SELECTOR, ".edge")) == 1
+    assert len(browser.driver.find_elements(By.CSS_SELECTOR, ".edge")) == 3
     browser.served.stack.run("stop", "-t", "0", "web")
     browser.until(lambda: label(browser, "web").startswith("web: exited"))
     browser.served.stack.run("start", "web")
@@ -122,7 +139,7 @@ def test_details_have_no_secrets_and_everything_is_reached_with_the_keyboard(bro
     browser.script("arguments[0].focus()", first)
     browser.driver.switch_to.active_element.send_keys("\ue015")  # down
     focused = browser.script("return document.activeElement.getAttribute('aria-label')")
-    assert focused.split(":")[0] in ("db", "web", "chatty")
+    assert focused.split(":")[0] in ("db", "web", "chatty", "between-web-and-what-it-needs")
     browser.script("[...document.querySelectorAll('.node')].find((n) => n.ariaLabel.startsWith('db')).focus()")
     browser.driver.switch_to.active_element.send_keys("\ue007")  # enter
     browser.until(lambda: "DB_PASSWORD" in browser.text("#details"))
@@ -134,6 +151,33 @@ def test_details_have_no_secrets_and_everything_is_reached_with_the_keyboard(bro
         "!each.textContent.trim() && !each.ariaLabel && !each.labels?.length).map((each) => each.outerHTML)"
     )
     assert nameless == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_hidden_or_cut_off_at_any_width(width, browser):
+    resize(browser.driver, width, 800)
+    try:
+        browser.open()
+        browser.until(lambda: label(browser, "web").startswith("web: running"))
+        assert browser.script(HIDDEN) == []
+        for view in ("graph", "logs", "timeline", "plan", "history"):
+            browser.driver.find_element(By.CSS_SELECTOR, f"nav a[href='#{view}']").click()
+            browser.until(browser.find(f"#view-{view}").is_displayed)
+            assert browser.script("return document.documentElement.scrollWidth") == width, view
+        browser.driver.find_element(By.CSS_SELECTOR, "nav a[href='#graph']").click()
+        names = browser.script(
+            "return [...document.querySelectorAll('.services th[scope=row]')].map((e) => e.textContent)"
+        )
+        assert names == sorted(names)
+        assert (
+            browser.script(
+                "return [...document.querySelectorAll('.services tbody td, .services tbody th')].filter((cell) => "
+                "cell.textContent && cell.getBoundingClientRect().right > innerWidth).map((cell) => cell.textContent)"
+            )
+            == []
+        )
+    finally:
+        resize(browser.driver, 1280, 900)
 
 
 def test_a_thousand_lines_a_second_are_shown_and_searched_without_a_standstill(browser):

@@ -62,8 +62,8 @@ export function seconds(number) {
   return `${(number / 3600).toFixed(1)} h`;
 }
 
-export function clock(unix) {
-  return new Date(unix * 1000).toLocaleTimeString([], { hour12: false });
+export function clock(unix, parts = {}) {
+  return new Date(unix * 1000).toLocaleTimeString([], { hour12: false, ...parts });
 }
 
 export function moment(unix) {
@@ -72,6 +72,18 @@ export function moment(unix) {
 
 export function shortened(text, length) {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+const pen = document.createElement("canvas").getContext("2d");
+
+// As much of a text as fits in so many pixels. weight: and size, as in "600 14px".
+export function fitted(text, width, weight) {
+  pen.font = `${weight} ${getComputedStyle(document.body).fontFamily}`;
+  const whole = pen.measureText(text).width;
+  if (whole <= width) return text;
+  let length = Math.max(Math.floor((text.length * width) / whole), 1);
+  while (length > 1 && pen.measureText(`${text.slice(0, length)}…`).width > width) length -= 1;
+  return `${text.slice(0, length)}…`;
 }
 
 // A question with two answers. Escape is a no.

@@ -1,12 +1,14 @@
 // The stack as a graph: what nothing depends on is on top, and each service is above what it depends on.
 
-import { MOODS, bytes, draw, setAttribute, setText, shortened } from "./dom.js";
+import { MOODS, bytes, draw, fitted, setAttribute, setText } from "./dom.js";
 import { latest } from "./usage.js";
 
 const WIDEST = 176;
 const HIGH = 62;
 const GAP = 20;
 const BETWEEN = 46;
+const LEFT = 34; // of the words in a box, beside the shape
+const MARGIN = 8;
 const MANY = 80; // edges that are only seen well one by one
 
 export class Graph {
@@ -51,9 +53,9 @@ export class Graph {
   make(name) {
     const shape = draw("path", { class: "shape", transform: "translate(20 22)", "fill-rule": "evenodd" });
     const rect = draw("rect", { width: WIDEST, height: HIGH, rx: 9 });
-    const title = draw("text", { x: 34, y: 26, class: "name" });
-    const word = draw("text", { x: 34, y: 43, class: "word" });
-    const traffic = draw("text", { x: 34, y: 56, class: "traffic" });
+    const title = draw("text", { x: LEFT, y: 26, class: "name" });
+    const word = draw("text", { x: LEFT, y: 43, class: "word" });
+    const traffic = draw("text", { x: LEFT, y: 56, class: "traffic" });
     const box = draw(
       "g", { class: "node none", role: "button", tabindex: -1 },
       draw("title", {}, name),
@@ -102,26 +104,46 @@ export class Graph {
       }
     });
     let y = 4;
-    for (const { row, isLast } of rows.reverse()) {
+    rows.reverse().forEach(({ row, isLast }, place) => {
       if (isLast && y > 4) y += BETWEEN - GAP;
       for (const node of row) {
-        node.y = y;
+        [node.y, node.row] = [y, place];
         node.box.setAttribute("transform", `translate(${node.x} ${y})`);
         node.rect.setAttribute("width", wide);
-        setText(node.title, shortened(node.name, Math.floor((wide - 38) / 8)));
+        node.traffic.setAttribute("x", wide < WIDEST ? MARGIN * 2 : LEFT);
+        setText(node.title, fitted(node.name, wide - LEFT - MARGIN, "600 14px"));
       }
       y += HIGH + GAP;
-    }
+    });
     this.element.setAttribute("height", Math.max(y - GAP + 4, HIGH));
     this.order = rows.flatMap(({ row }) => row);
     for (const { source, target, path } of this.edges) {
-      const from = this.nodes.get(source);
-      const to = this.nodes.get(target);
-      const [x1, y1, x2, y2] = [from.x + wide / 2, from.y + HIGH, to.x + wide / 2, to.y];
-      const bend = Math.max((y2 - y1) / 2, 18);
-      path.setAttribute("d", `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`);
+      path.setAttribute("d", this.route(this.nodes.get(source), this.nodes.get(target), rows.map(({ row }) => row)));
     }
     if (this.order.length && !this.order.some((node) => node.box.tabIndex === 0)) this.order[0].box.setAttribute("tabindex", 0);
+  }
+
+  // Between the boxes of the rows on its way: one that went on below a box would seem to end there.
+  route(from, to, rows) {
+    let [x, y] = [from.x + this.wide / 2, from.y + HIGH];
+    let path = `M${x} ${y}`;
+    const bend = (nextX, nextY) => {
+      const half = (nextY - y) / 2;
+      path += `C${x} ${y + half} ${nextX} ${nextY - half} ${nextX} ${nextY}`;
+    };
+    const end = to.x + this.wide / 2;
+    for (const row of rows.slice(from.row + 1, to.row)) {
+      const top = row[0].y;
+      const straight = x + ((end - x) * (top - y)) / (to.y - y);
+      const isFree = row.every((node) => straight < node.x - MARGIN || straight > node.x + this.wide + MARGIN);
+      const gaps = [row[0].x - GAP / 2, ...row.map((node) => node.x + this.wide + GAP / 2)];
+      const gap = isFree ? straight : gaps.sort((a, b) => Math.abs(a - straight) - Math.abs(b - straight))[0];
+      bend(gap, top);
+      [x, y] = [gap, top + HIGH];
+      path += `V${y}`;
+    }
+    bend(end, to.y);
+    return path;
   }
 
   // services: by name, with mood, word and the names of containers.
@@ -136,7 +158,7 @@ export class Graph {
       setAttribute(node.box, "class", `node ${service.mood}${name === selected ? " selected" : ""}`);
       setAttribute(node.box, "aria-label", `${name}: ${service.word}${traffic && `, ${traffic}`}`);
       setAttribute(node.box, "aria-pressed", name === selected);
-      setText(node.word, shortened(service.word, Math.floor(((this.wide ?? WIDEST) - 38) / 6)));
+      setText(node.word, fitted(service.word, (this.wide ?? WIDEST) - LEFT - MARGIN, "12px"));
       setText(node.traffic, traffic);
       node.flows = flows;
     }

@@ -5,11 +5,11 @@ import { latest } from "./usage.js";
 
 const WORST_FIRST = ["bad", "changing", "none", "good", "done"];
 
-// By name: mood, word, containers and their names. Services of the graph without containers are there too.
+// By name, in its order: mood, word, containers and their names. Services of the graph without containers are there too.
 export function servicesOf(shape, containers) {
   const services = new Map(shape.nodes.map((node) => [node.name, []]));
   for (const each of containers) services.set(each.service, [...(services.get(each.service) ?? []), each]);
-  return new Map([...services].map(([name, own]) => [name, { name, containers: own, names: own.map((each) => each.name), ...standing(own) }]));
+  return new Map([...services].sort(([one], [other]) => (one < other ? -1 : 1)).map(([name, own]) => [name, { name, containers: own, names: own.map((each) => each.name), ...standing(own) }]));
 }
 
 function standing(containers) {
@@ -41,8 +41,8 @@ export class Table {
       row.element.remove();
       this.rows.delete(name);
     }
-    for (const [name, service] of services) {
-      const row = this.rows.get(name) ?? this.make(name);
+    for (const [place, [name, service]] of [...services].entries()) {
+      const row = this.rows.get(name) ?? this.make(name, place);
       if (row.mood !== service.mood) {
         row.sign.replaceChildren(sign(service.mood));
         row.mood = service.mood;
@@ -57,7 +57,7 @@ export class Table {
     this.sift();
   }
 
-  make(name) {
+  make(name, place) {
     const row = {
       sign: make("span"), word: make("span"), ports: make("td", { class: "ports" }),
       processor: make("td", { class: "cpu" }), memory: make("td", { class: "memory" }), mood: "",
@@ -65,7 +65,7 @@ export class Table {
     const button = make("button", { class: "link", onclick: () => this.select(name) }, name);
     row.element = make("tr", {}, make("th", { scope: "row" }, button), make("td", {}, make("span", { class: "state" }, row.sign, row.word)), row.ports, row.processor, row.memory);
     this.rows.set(name, row);
-    this.body.append(row.element);
+    this.body.insertBefore(row.element, this.body.children[place] ?? null);
     return row;
   }
 

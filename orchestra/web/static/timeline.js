@@ -1,12 +1,13 @@
 // Where the time of an up went, or of the last day, and what happened then.
 
-import { clock, draw, make, moment, seconds, shortened } from "./dom.js";
+import { clock, draw, fitted, make, moment, seconds, shortened } from "./dom.js";
 import { get } from "./remote.js";
 
 const HIGH = 22;
 const LABEL = 170;
 const KEPT = 5000;
 const DAY = 86400;
+const STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200];
 
 export class Timeline {
   constructor(element) {
@@ -34,7 +35,10 @@ export class Timeline {
     const events = get("/api/events").then((found) => { this.events = found.events; this.list(); });
     try {
       this.found = await get(`/api/timeline${since}`);
-      this.total.textContent = seconds(this.found.ended - this.found.began);
+      const { ended, segments } = this.found;
+      // Of an hour or a day, from the first that happened: a new stack would be a line at the right.
+      if (since) this.found.began = Math.min(ended, ...segments.map((each) => each.began));
+      this.total.textContent = segments.length ? seconds(ended - this.found.began) : "nothing happened";
     } catch (failure) {
       this.found = null;
       this.total.textContent = failure.message;
@@ -64,16 +68,14 @@ export class Timeline {
     const room = width - label - 12;
     const x = (at) => label + ((at - began) / Math.max(ended - began, 0.001)) * room;
     const image = draw("svg", { width, height: (subjects.length + 1) * HIGH + 4, role: "img", "aria-label": `${subjects.length} resources in ${seconds(ended - began)}` });
-    const ticks = Math.max(2, Math.min(8, Math.floor(room / 90)));
-    for (let tick = 0; tick <= ticks; tick += 1) {
-      const at = began + ((ended - began) * tick) / ticks;
+    for (const [at, text] of ticks(began, ended, Math.max(2, Math.floor(room / 90)))) {
       image.append(draw("line", { class: "tick", x1: x(at), x2: x(at), y1: HIGH - 4, y2: (subjects.length + 1) * HIGH }));
-      if (tick < ticks) image.append(draw("text", { class: "axis", x: x(at) + 3, y: 13 }, ended - began > 300 ? clock(at) : seconds(at - began)));
+      if (x(at) < width - 55) image.append(draw("text", { class: "axis", x: x(at) + 3, y: 13 }, text));
     }
     const critical = new Set(path.map((each) => `${each.subject} ${each.part} ${each.began.toFixed(3)}`));
     subjects.forEach((subject, row) => {
       const y = (row + 1) * HIGH;
-      image.append(draw("text", { class: "subject", x: 0, y: y + 15 }, shortened(subject.replace(/^container\//, ""), Math.floor(label / 7.2))));
+      image.append(draw("text", { class: "subject", x: 0, y: y + 15 }, fitted(subject.replace(/^container\//, ""), label - 8, "12px")));
       for (const each of segments.filter((one) => one.subject === subject)) {
         const kind = each.part.replaceAll(" ", "-");
         const isCritical = critical.has(`${each.subject} ${each.part} ${each.began.toFixed(3)}`);
@@ -99,4 +101,16 @@ export class Timeline {
       make("td", { class: "stamp", title: moment(each.at) }, clock(each.at)), make("td", {}, each.what), make("td", {}, each.subject), make("td", {}, shortened(each.detail, 300)),
     )));
   }
+}
+
+// Moments with their texts, at round seconds since the beginning, or at round times of day.
+function ticks(began, ended, most) {
+  const ofDay = ended - began > 300;
+  const step = STEPS.find((each) => Math.floor((ended - began) / each) <= most && (each >= 60 || !ofDay)) ?? DAY;
+  const zero = ofDay ? new Date(began * 1000).setHours(0, 0, 0, 0) / 1000 : began;
+  const first = Math.ceil((began - zero) / step);
+  return Array.from({ length: Math.max(Math.floor((ended - zero) / step) - first + 1, 0) }, (_, place) => {
+    const at = zero + (first + place) * step;
+    return [at, ofDay ? clock(at, { hour: "2-digit", minute: "2-digit" }) : seconds(at - zero)];
+  });
 }
