@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HERE = frozenset({"config", "graph", "help", "completion"})
 """Commands about files of this machine: they run here whatever the host."""
 
-WITHOUT_FILE = frozenset({"ls", "doctor", "version", "metrics", "ui", "unshare", "recover"})
+WITHOUT_FILE = frozenset({"ls", "doctor", "version", "metrics", "unshare", "recover"})
 """Commands that read no Compose file, besides those of groups."""
 
 INTERACTIVE = frozenset({"exec", "run", "attach", "up", "ui", "rm", *(f"{group} prune" for group in table.GROUPS)})

@@ -168,8 +168,9 @@ class Lookout:
 def context_of(context: Context, stack: StackView) -> Context:
     """The context of a stack of the home, with the files that it was brought up from if they are still there.
 
-    Without them its use cases know it by its name; no file beside the caller is taken for its own.
+    Without them its use cases know it by its name; no file beside the caller, or sent by one, is taken for its own.
     """
+    context = replace(context, files={}, variables=None)
     files = stack.files if all(os.path.isabs(path) and os.path.exists(path) for path in stack.files) else ()
     if not files:
         return replace(context, project=Project(name=stack.name), working_directory="/")

@@ -50,8 +50,13 @@ class Deeds:
         return replace(theirs, command=f"ui ({command})" if command else "ui")
 
     def files(self, stack: StackView) -> tuple[str, ...]:
-        """Those that can be edited."""
+        """Those that can be edited. Raises UserError if they were sent here from another machine."""
         context = self.context(stack)
+        if context.files:
+            raise UserError(
+                f"the files of {stack.name} are on the machine that ui was started on",
+                hint="edit them there, and start ui again",
+            )
         files = stack.files or context.project.files
         if not files and self._own is not None and self._own.stack == stack.name:
             files = _find_files(context)

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.events import Key
 
 
 class Confirm(ModalScreen[bool]):
@@ -44,6 +45,24 @@ class Confirm(ModalScreen[bool]):
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
+class Line(Input):
+    """A line to type, whose keys count in their order also if they come at once, as over a slow connection.
+
+    Otherwise letters are taken first: keys that mean something else go to the application, and come back from there.
+    """
+
+    ACTIONS: ClassVar[dict[str, str]] = {
+        key: each.action for each in Input.BINDINGS if isinstance(each, Binding) for key in each.key.split(",")
+    }
+
+    async def on_key(self, event: Key) -> None:
+        action = self.ACTIONS.get(event.key)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
+
+
 class Prompt(ModalScreen[str | None]):
     """Asks for a line of text; None if it was left with Escape."""
 
@@ -56,7 +75,7 @@ class Prompt(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Text(self._question, "bold"))
-            yield Input(self._value, compact=True)
+            yield Line(self._value, compact=True)
             yield Static(Text("Enter take it   Escape leave"), classes="keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

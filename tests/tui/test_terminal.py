@@ -109,6 +109,10 @@ def test_a_shell_and_an_editor_get_the_terminal(shop, tmp_path):
         shown.shows("in shop-web-1, /dev/")
         shown.press("C-c", "C-d")
         shown.shows("▾ shop")
+        shown.press("c")
+        shown.shows("How many containers")
+        shown.press("BSpace", "1", "2", "BSpace", "BSpace", "4", "Left", "3", "End", "z", "Enter")  # at once
+        shown.shows("'34z' is no number of containers")
         shown.press("e")
         shown.shows("Apply this plan?", "goodbye")
         shown.press("y")
