@@ -12,16 +12,21 @@ import json
 import os
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
+from orchestra.driver.local.build.trees import FileTree, Trees
+from orchestra.driver.local.image.content.parts import load_parts
+from orchestra.driver.local.image.content.store import ContentStore
+from orchestra.home import Home
 from tests.driver.local.image.making import Made, archive, directory, entry, layer, link
 from tests.examples.images import write_busybox_root
 
 DOCKERFILES = Path(__file__).parent / "dockerfiles"
 NAMES = sorted({path.name.partition(".")[0] for path in DOCKERFILES.glob("*.Dockerfile")})
-RECORD = DOCKERFILES / "recorded.json"
+RECORD = DOCKERFILES / "buildah.json"
 BASE = "localhost/base"
 FROM_BASE = "from-base"
 """The Dockerfile that adds nothing."""
@@ -102,6 +107,32 @@ def describe(root: str, began: float) -> dict[str, str]:
                 words.append("new" if status.st_mtime >= began - 1 else str(int(status.st_mtime)))
             found[place.removeprefix(f"{root}/")] = " ".join(words)
     return found
+
+
+def orchestra(path: Path, *arguments: str) -> None:
+    """Run a command in this directory, with a home of its own there."""
+    environment = {**os.environ, "ORCHESTRA_HOME": f"{path}/home"}
+    command = [sys.executable, "-m", "orchestra", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path, env=environment)
+    assert done.returncode == 0, f"{arguments}: {done.stderr}"
+
+
+def read_images(path: Path, began: float) -> dict[str, tuple[dict, dict[str, str]]]:
+    """Documents and files of the images ``localhost/NAME`` in the home of this directory, by name."""
+    home = Home(f"{path}/home/data", f"{path}/home/run")
+    content = ContentStore(home.content)
+    found = {}
+    for name in NAMES:
+        parts = load_parts(content, content.entries()[f"localhost/{name}:latest"].digest)
+        with Trees(home).opened(FileTree(parts.diff_ids)) as root:
+            found[name] = (parts.document, describe(f"/proc/self/fd/{root}", began))
+    return found
+
+
+def said_in(config: dict) -> dict:
+    """What a configuration says, without the labels that Compose gives."""
+    labels = {key: text for key, text in config["Labels"].items() if not key.startswith("com.docker.compose.")}
+    return {key: value for key, value in sorted({**config, "Labels": labels}.items()) if value}
 
 
 def without_base(files: dict[str, str], base: dict[str, str]) -> dict[str, str]:

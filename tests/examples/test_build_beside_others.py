@@ -1,26 +1,24 @@
-"""The Dockerfiles of ``dockerfiles/`` become the same images here as with buildah, which was recorded."""
+"""The Dockerfiles of ``dockerfiles/`` become the same images here as with buildah and BuildKit, which were recorded."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 
-from orchestra.driver.local.build.trees import FileTree, Trees
-from orchestra.driver.local.image.content.parts import load_parts
-from orchestra.driver.local.image.content.store import ContentStore
-from orchestra.home import Home
+import pytest
+
+from tests.examples import beside_buildkit
 from tests.examples.beside_buildah import (
     BASE,
     DOCKERFILES,
     FROM_BASE,
     NAMES,
     RECORD,
-    describe,
     make_base,
     make_context,
+    orchestra,
+    read_images,
+    said_in,
     without_base,
 )
 from tests.examples.conftest import needs_containers
@@ -55,8 +53,10 @@ DIFFERENT = {
 """What is not as buildah has it, and why."""
 
 
-def build(path, busybox_root):
-    """Configurations and files of the images that one ``orchestra build`` makes, by name."""
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory, busybox_root):
+    """Documents and files of the images that one ``orchestra build`` makes, by name."""
+    path = tmp_path_factory.mktemp("built")
     for name in ("context", "base"):
         (path / name).mkdir()
     make_context(path / "context")
@@ -68,36 +68,40 @@ def build(path, busybox_root):
         for file in [DOCKERFILES / f"{name}.Dockerfile"]
     }
     (path / "compose.yaml").write_text(json.dumps({"services": services}))
+    orchestra(path, "image", "pull", "-q", f"{reference}:base")
+    orchestra(path, "image", "tag", f"{reference}:base", BASE)
+    orchestra(path, "build", "-q")
+    return read_images(path, began)
 
-    def run(*arguments: str) -> None:
-        command = [sys.executable, "-m", "orchestra", *arguments]
-        environment = {**os.environ, "ORCHESTRA_HOME": f"{path}/home"}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path, env=environment)
-        assert done.returncode == 0, f"{arguments}: {done.stderr}"
 
-    run("image", "pull", "-q", f"{reference}:base")
-    run("image", "tag", f"{reference}:base", BASE)
-    run("build", "-q")
-    home = Home(f"{path}/home/data", f"{path}/home/run")
-    content = ContentStore(home.content)
+def facts(ours):
+    """What the configurations say and which files there are, by image and name of the fact."""
     found = {}
-    for name in NAMES:
-        parts = load_parts(content, content.entries()[f"localhost/{name}:latest"].digest)
-        with Trees(home).opened(FileTree(parts.diff_ids)) as root:
-            found[name] = (parts.document["config"], describe(f"/proc/self/fd/{root}", began))
+    for name, (document, files) in ours.items():
+        own = without_base(files, {} if name == "from-scratch" else ours[FROM_BASE][1])
+        found |= {(name, key): value for key, value in {**said_in(document["config"]), **own}.items()}
     return found
 
 
-def test_images_are_as_buildah_makes_them(tmp_path, busybox_root):
-    ours, expected, found = build(tmp_path, busybox_root), {}, {}
-    images = json.loads(RECORD.read_text())
+def recorded(images):
     assert len(images) == len(NAMES) == 31
-    for name, recorded in images.items():
-        config, files = ours[name]
-        labels = {key: text for key, text in config["Labels"].items() if not key.startswith("com.docker.compose.")}
-        said = {key: value for key, value in {**config, "Labels": labels}.items() if value}
-        files = without_base(files, {} if name == "from-scratch" else ours[FROM_BASE][1])
-        found |= {(name, key): value for key, value in {**said, **files}.items()}
-        expected |= {(name, key): value for key, value in {**recorded["config"], **recorded["files"]}.items()}
-    expected |= DIFFERENT
-    assert found == {key: value for key, value in expected.items() if value is not None}
+    return {
+        (name, key): value
+        for name, image in images.items()
+        for key, value in {**image["config"], **image["files"]}.items()
+    }
+
+
+def test_images_are_as_buildah_makes_them(ours):
+    expected = recorded(json.loads(RECORD.read_text())) | DIFFERENT
+    assert facts(ours) == {key: value for key, value in expected.items() if value is not None}
+
+
+def test_images_are_as_buildkit_makes_them(ours):
+    # That a command is in shell form is said for Windows only, where the words of a command become one text.
+    expected = {
+        key: value
+        for key, value in recorded(json.loads(beside_buildkit.RECORD.read_text())).items()
+        if key[1] != "ArgsEscaped"
+    }
+    assert facts(ours) == expected
