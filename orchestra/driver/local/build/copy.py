@@ -182,6 +182,7 @@ def _write(target: int, base: str, top: str, items: Iterator[Item]) -> None:
     if top:
         # A symbolic link that is at the destination is followed, to wherever it leads in the image.
         base, top = posixpath.split(without_links(world, posixpath.join(base, top)))
+        make_directories(target, base)
         try:
             os.close(open_in_root(target, posixpath.join(base, top), os.O_PATH | os.O_NOFOLLOW))
         except OSError as error:
