@@ -41,8 +41,9 @@ from orchestra.driver.local.strays import end_if_left, end_strays
 from orchestra.errors import DriverError, TemporaryError
 from orchestra.home import is_rootless
 from orchestra.linux import private_files
-from orchestra.model.observed import Created
+from orchestra.model.observed import Created, Image
 from orchestra.plan.action import AnonymousVolumes
+from orchestra.plan.predict import created
 from orchestra.record import replace
 from orchestra.shim.finding import find_again
 
