@@ -274,7 +274,7 @@ class Engine:
 
     def _plan_for(self, desired: Desired) -> None:
         self._planner = Planner(desired)
-        self._planner.stand_in(self.observed, self.now())
+        self._planner.stand_in(self.observed, self.in_flight(), self.now())
 
     def _wake_up(self) -> None:
         self._wake.set()

@@ -62,15 +62,15 @@ class Planner:
             self._last = self._plan_parts(observed, in_flight, changed, now)
         elif changed or self.asked.earlier or self._last is None or not _holds(self._last, now):
             self._plans = None
-            self.stand_in(observed, now)
+            self.stand_in(observed, in_flight, now)
             self._last = plan(self.desired, observed, in_flight, now, self._layout)
         return self._last
 
-    def stand_in(self, observed: Observed, now: float) -> None:
+    def stand_in(self, observed: Observed, in_flight: Mapping[ResourceId, Action], now: float) -> None:
         """Find the stand-ins that are needed in this world."""
         if self._parts:
             return
-        desired = with_stand_ins(self.asked, observed, now, self._asked)
+        desired = with_stand_ins(self.asked, observed, now, self._asked, in_flight)
         if desired is not self.desired:
             self.desired = desired
             self._layout = self._asked if desired is self.asked else Layout(desired)

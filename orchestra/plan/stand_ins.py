@@ -25,21 +25,31 @@ from orchestra.plan.situation import Situation
 from orchestra.record import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestra.model.container import ContainerSpec, Endpoint, Port
     from orchestra.model.desired import Desired
     from orchestra.model.observed import Observed
+    from orchestra.model.resource import ResourceId
+    from orchestra.plan.action import Action
     from orchestra.plan.situation import Layout
 
 NUMBER = "com.docker.compose.container-number"
 
 
-def with_stand_ins(desired: Desired, observed: Observed, now: float, layout: Layout | None = None) -> Desired:
+def with_stand_ins(
+    desired: Desired,
+    observed: Observed,
+    now: float,
+    layout: Layout | None = None,
+    in_flight: Mapping[ResourceId, Action] | None = None,
+) -> Desired:
     """``desired`` with the stand-ins that it needs in this world; the same object if it needs none. layout: that of
-    ``desired``, if there is one.
+    ``desired``, if there is one. in_flight: the actions under way: a replica that is being drained needs one.
     """
     if not any(starts_first(spec, desired.stack) for spec in desired.containers):
         return desired
-    situation = Situation(desired, observed, {}, now, layout)
+    situation = Situation(desired, observed, in_flight or {}, now, layout)
     wanted = [
         stand_in
         for service, replicas in situation.replicas.items()

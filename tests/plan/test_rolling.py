@@ -13,7 +13,9 @@ from orchestra.model.observed import Check, Exited, Observed, Running
 from orchestra.model.sharing import Host
 from orchestra.model.update import Ending, Failing, FailureAction, Order, Update
 from orchestra.model.wish import Goal, Wish
+from orchestra.plan.action import DrainContainer
 from orchestra.plan.plan import plan
+from orchestra.plan.predict import predict_all
 from orchestra.plan.preview import preview
 from orchestra.plan.stand_ins import with_stand_ins
 from orchestra.record import replace
@@ -151,6 +153,26 @@ def test_a_stand_in_runs_before_anything_is_stopped():
         19  stop   container/s-web-4  {over}
         20  remove container/s-web-4  {over}"""
     )
+
+
+def test_a_stand_in_stays_while_a_replica_is_being_drained_that_is_as_it_should_be_again():
+    """Another command has asked for what was, too late: a container that has given up its names is replaced."""
+    before = stack(service("web", update=START_FIRST))
+    world = world_after(before)
+    new = stack(service("web", config_hash="v2", update=START_FIRST), at=200.0)
+    check = {"s-web-1": Check("v2", world.images["app"].digest, 201.0)}
+    world = replace(world, checked=check)
+    for moment in (202.0, 203.0):
+        asked = with_stand_ins(new, world, moment)
+        world = predict_all(world, plan(asked, world, {}, moment).ready, moment)
+    (drain,) = plan(with_stand_ins(new, world, 210.0), world, {}, 210.0).ready
+    assert isinstance(drain, DrainContainer)
+    back = replace(before, request=replace(before.request, at=211.0))
+    assert with_stand_ins(back, world, 212.0) is back
+    (stand_in,) = with_stand_ins(back, world, 212.0, None, {drain.resource: drain}).containers[1:]
+    assert stand_in.name == "s-web-2"
+    drained = predict_all(world, [drain], 212.0)
+    assert len(with_stand_ins(back, drained, 213.0).containers) == 2
 
 
 def test_a_stand_in_has_every_host_port_and_names_of_its_own():
