@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 def initialize(situation: Situation, spec: ContainerSpec) -> Blocked | Failed | None:
     """What the start waits for among its init containers, which run one after the other; None if all have completed."""
-    for position, init in enumerate(spec.pre_start, 1):
-        held = _run_init(situation, spec, init, spec.pre_start[position:])
+    inits = spec.pre_start
+    if inits and spec is situation.specs.get(spec.name):  # else it goes back
+        inits = tuple(situation.init_containers.get(init.name, init) for init in inits)
+    for position, init in enumerate(inits, 1):
+        held = _run_init(situation, spec, init, inits[position:])
         if held is not None:
             return held
     return None

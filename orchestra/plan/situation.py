@@ -51,8 +51,10 @@ class Layout:
         self.specs: dict[str, ContainerSpec] = {spec.name: spec for spec in desired.containers}
         self.of_services = desired.of_services
         self.one_offs = desired.one_offs
-        inits = (init for spec in self.of_services for init in spec.pre_start)
-        self.init_containers: dict[str, ContainerSpec] = {init.name: init for init in inits}
+        # Replicas of one service may differ, after one has gone back: what they share is as the first of them has it.
+        inits = [init for spec in self.of_services for init in spec.pre_start]
+        own = [init for spec in self.of_services for init in spec.pre_start if init.initializes == spec.name]
+        self.init_containers: dict[str, ContainerSpec] = {init.name: init for init in (*inits, *own)}
         self.replicas: dict[str, list[ContainerSpec]] = {}
         self.stand_ins: dict[str, list[ContainerSpec]] = {}
         self.restarted_with: dict[str, list[ContainerSpec]] = {}

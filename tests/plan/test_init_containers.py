@@ -132,6 +132,19 @@ def test_those_after_one_that_was_removed_run_again_too(left):
     ]
 
 
+def test_replicas_that_differ_share_the_init_containers_of_the_first():
+    """One that went back has another definition than one that was never there before."""
+    first, second = initialized(replicas=2), initialized(replicas=2, version=2)
+    mixed = replace(first, containers=(*first.containers[:2], second.containers[2]))
+    assert [spec.config_hash for spec in mixed.containers] == ["db v1", "web v1", "web v2"]
+    for desired in (mixed, replace(mixed, containers=mixed.containers[::-1])):
+        world = changed(world_after(first), "s-web-1", status=Created())
+        world = changed(world, "s-web-2", status=Created(), config_hash="web v2")
+        assert ready(desired, world) == ["start s-web-1", "start s-web-2"]
+        again = changed(world, FIRST, config_hash="web v2")
+        assert ready(desired, again) == [f"remove {FIRST}"]
+
+
 def test_no_replica_starts_while_the_container_that_they_ran_before_is_being_removed():
     desired = initialized(replicas=2)
     world = changed(world_after(desired), "s-web-2", status=Created())
