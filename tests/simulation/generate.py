@@ -25,7 +25,7 @@ from orchestra.model.request import Changes
 from orchestra.model.sharing import OfService, Own, Sharing
 from orchestra.model.update import FailureAction, Order, Update
 from orchestra.model.wish import Recreate
-from orchestra.plan.desire import desire, leave, restart, stop
+from orchestra.plan.desire import apart, desire, leave, restart, start, stop
 from orchestra.plan.earlier import with_earlier
 from orchestra.plan.selection import with_one_offs_of
 from orchestra.record import Record, replace
@@ -302,14 +302,18 @@ KINDS = [
 KINDS += ["restart", "kill", "create", "run", "run"]
 SECOND_THOUGHTS = ["back", "grow"]
 """What follows a change while it is being made."""
+OF_REPLICAS = ("stop", "restart", "kill")
+"""What may be about some replicas only."""
 OF_WHAT_WAS = ("down", "part", "restart", "kill", "create")
 
 
 class Commands:
     """What somebody does with the stack: each ``next`` is one more command, as the desired state it leads to."""
 
-    def __init__(self, random: Random, services: list[Service]) -> None:
+    def __init__(self, random: Random, services: list[Service], alone: Random) -> None:
+        """alone: decides which commands are about some replicas only, as the API's are."""
         self.random = random
+        self.alone = alone
         self.services = services
         self.network_version = 1
         self.runs = 0
@@ -334,11 +338,30 @@ class Commands:
     def _do(self, kind: str, at: float, observed: Observed) -> Desired:
         before, after = self.current, self._command(kind, at)
         self.current = after if kind in OF_WHAT_WAS else with_one_offs_of(before, after)
-        if before is not None and kind not in ("down", "kill", "restart"):
+        if before is not None and kind in OF_REPLICAS and self.alone.random() < 0.5:
+            self.current = self._of_some_replicas(before, at)
+        elif before is not None and kind not in ("down", "kill", "restart"):
             self.current = with_earlier(self.current, before, observed)
         if kind == "run":
             self.current = self._run(self.current, at)
         return self.current
+
+    def _of_some_replicas(self, current: Desired, at: float) -> Desired:
+        """Stop, start, restart or kill them, and leave the others of their services alone."""
+        alone = self.alone
+        names = [spec.name for spec in current.of_services]
+        chosen = alone.sample(names, min(len(names), alone.choice([1, 1, 2])))
+        services = sorted({spec.service for spec in current.of_services if spec.name in chosen})
+        match alone.choice(["stop", "stop", "start", "restart", "kill"]):
+            case "stop":
+                after = stop(current, services, alone.choice([None, 0.0]), at)
+            case "start":
+                after = start(current, services, at)
+            case "restart":
+                after = restart(current, services, alone.choice([None, 0.0]), at)
+            case _:
+                after = leave(current, services, at)
+        return apart(current, after, chosen)
 
     def _run(self, desired: Desired, at: float) -> Desired:
         """With the container of one more one-off command, if there is a service to have one."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from orchestra.model.container import Condition
+from orchestra.model.health import HealthStatus
 from orchestra.model.observed import Exited, Network, Running, Volume
 from orchestra.model.resource import ResourceId
 from orchestra.model.sharing import OfService
@@ -40,7 +42,7 @@ class Schedule:
         self.random = Random(seed)
         self.well_behaved = well_behaved
         services, programs = generate_services(self.random, well_behaved=well_behaved)
-        self.commands = Commands(self.random, services)
+        self.commands = Commands(self.random, services, Random(f"some replicas {seed}"))
         clock = WallClock()
         self.world = Versions(STACK, clock, programs, pull_seconds={"app": self.random.choice([0.0, 3.0])})
         self.world.add_external([Network(EXTERNAL_NETWORK)], [Volume(EXTERNAL_VOLUME)])
@@ -124,7 +126,7 @@ class Schedule:
         plan = self.simulation.running.plan
         for spec in self.desired.of_services:
             container = self.world.observed.containers.get(spec.name)
-            if container is None or self.desired.wish(spec.service).rests:
+            if container is None or self.desired.wish_of(spec).rests:
                 continue
             has_failed = spec.service in self.desired.failing or ResourceId.container(spec.name) in plan.hopeless
             assert has_failed or container.config_hash == spec.config_hash, f"{spec.name} is not what was asked for"
@@ -160,7 +162,8 @@ class Schedule:
     def check_ages(self) -> None:
         """What goes with another container that runs is not older than that one, even if that was made anew.
 
-        A replica that a paused update has left alone stays: once stopped, it would come back as what has failed.
+        A replica that a paused update has left alone stays: once stopped, it would come back as what has failed. So
+        does what could not start again, since it waits for the other one to be healthy, which that is not.
         """
         containers = self.world.observed.containers
         for spec in self.desired.of_services:
@@ -170,6 +173,8 @@ class Schedule:
             for dependency in spec.depends_on:
                 first = containers.get(f"{STACK}-{dependency.service}-1")
                 if first is None or not isinstance(first.status, Running):
+                    continue
+                if dependency.condition is Condition.HEALTHY and first.status.health.status is HealthStatus.UNHEALTHY:
                     continue
                 held = spec.service in self.desired.failing and container.config_hash != spec.config_hash
                 if dependency.restart and dependency.service not in self.desired.failing and not held:

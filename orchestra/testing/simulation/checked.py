@@ -106,21 +106,29 @@ class CheckedDriver(FakeDriver):
             assert following is not None, f"{name} was restarted against its policy"
             early = following.at - self.world.now()
             assert early <= ROUNDING or self.world.is_shifted, f"{name} was restarted {early:.1f} s too early"
-        wish = self._desired.wish_of(spec) if spec.one_off is None else Wish(alone=spec.one_off.alone)
+        wish = self._wish_for(spec)
         assert not wish.rests, f"{name} was started, but is to rest"
         goes_back = (spec.initializes or name) in self.engine.observed.refused
         assert wish.goal is Goal.RUN or restarts or goes_back, f"{name} was started, but is to be created only"
         for dependency in spec.depends_on if not wish.alone else ():
-            needed = self._desired.wish(dependency.service)
-            looked_at = restarts or not wish.restart or needed.restart
-            if not (dependency.required and needed.goal is Goal.RUN and looked_at):
+            looked_at = restarts or not wish.restart or self._desired.wish(dependency.service).restart
+            if not (dependency.required and looked_at):
                 continue
             for replica in self._desired.replicas(dependency.service):
-                if not replica.stand_in:
+                if not replica.stand_in and self._desired.wish_of(replica).goal is Goal.RUN:
                     self._assert_held(name, replica, dependency.condition)
                     assert restarts or self._has_run_its_hooks(replica.name), f"{name} was started before those hooks"
         with self._alone(name, "start"):
             return await super().start(name, restarts=restarts, backoff=backoff, runs_with=runs_with)
+
+    def _wish_for(self, spec: ContainerSpec) -> Wish:
+        """What it is started for: an init container for any of the replicas, perhaps one that is asked for alone."""
+        if spec.one_off is not None:
+            return Wish(alone=spec.one_off.alone)
+        if not spec.initializes:
+            return self._desired.wish_of(spec)
+        wishes = map(self._desired.wish_of, self._desired.replicas(spec.service))
+        return max(wishes, key=lambda wish: (wish.goal is Goal.RUN, wish.restart))
 
     def begin(self, name: str, restarts: int, backoff: int, runs_with: Mapping[ContainerName, str]) -> None:
         spec = self._desired.container(name)
@@ -192,7 +200,7 @@ class CheckedDriver(FakeDriver):
         """Nothing is stopped for a definition that was not found to be startable."""
         wanted, container = self._desired.container(name), self._seen(name)
         assert wanted is None or wanted.one_off is None, f"the command {name} was stopped"
-        wish = None if wanted is None else self._desired.wish(wanted.service)
+        wish = None if wanted is None else self._desired.wish_of(wanted)
         if wanted is None or container is None or wish is None or wish.rests or wish.restart:
             return
         if name in self.engine.observed.refused:
@@ -230,7 +238,7 @@ class CheckedDriver(FakeDriver):
         wanted, container = self._desired.container(name), self._seen(name)
         if wanted is None or wanted.one_off or container is None:
             return
-        wish = self._desired.wish(wanted.service)
+        wish = self._desired.wish_of(wanted)
         if wish.goal is not Goal.STOP or self._was_decided_before(name, wish):
             return
         hashes = {network.name: network.config_hash for network in self._desired.networks}
