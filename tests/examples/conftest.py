@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import warm
+from tests import plain, warm
 from tests.examples.images import write_busybox_root
 from tests.ports import free_port as free_port
 
@@ -53,6 +54,17 @@ def eventually(question, seconds=30.0):
     raise AssertionError(f"not within {seconds} s: {last}")
 
 
+GIVEN: list[Path] = []
+"""The directory of the test, if a user without root types its commands."""
+
+
+@pytest.fixture(autouse=plain.is_wanted())
+def given(tmp_path) -> Iterator[None]:
+    GIVEN[:] = [tmp_path]
+    yield
+    GIVEN.clear()
+
+
 class Orchestra:
     """The command line on one Compose file. file: its path, in a folder of its own, whose name is the stack's."""
 
@@ -71,7 +83,17 @@ class Orchestra:
 
     def start(self, *arguments: str, **options) -> subprocess.Popen:
         """Begin a command. options: of ``subprocess.Popen``; the caller waits for it, or kills it."""
-        return warm.popen(["-f", str(self.file), *arguments], **{"env": self.environment, "text": True} | options)
+        return self._popen(["-f", str(self.file), *arguments], **{"env": self.environment, "text": True} | options)
+
+    def _popen(self, words: list[str], **options) -> subprocess.Popen:
+        if not plain.is_wanted():
+            return warm.popen(words, **options)
+        user = plain.of_the_run()
+        options["env"] = options["env"] | dict(variable.split("=", 1) for variable in user.variables)
+        self.home.mkdir(exist_ok=True)
+        user.give(self.folder, self.home, *GIVEN)
+        before = user.becoming(options.pop("cwd", os.getcwd()))
+        return subprocess.Popen([*before, sys.executable, "-m", "orchestra", *words], **options)
 
     def run(self, *arguments: str, code: int | None = 0, seconds: float = 60) -> subprocess.CompletedProcess:
         """Run a command to its end. code: the exit code it must have, or None for any.
@@ -108,7 +130,7 @@ class Orchestra:
         for name in stacks:
             command = ["-p", name, "down", "-v", "-t", "0", "--remove-orphans"]
             streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-            with warm.popen(command, env=self.environment, cwd=self.home, **streams) as process:
+            with self._popen(command, env=self.environment, cwd=self.home, **streams) as process:
                 try:
                     process.communicate(timeout=45)
                 except subprocess.TimeoutExpired as error:
@@ -162,7 +184,10 @@ def stack(tmp_path):
 @pytest.fixture(scope="session")
 def busybox_root(tmp_path_factory) -> Path:
     """A root file system that holds busybox with all of its applets, ``/etc/passwd`` and ``/etc/group``."""
-    return write_busybox_root(tmp_path_factory.mktemp("busybox"))
+    root = write_busybox_root(tmp_path_factory.mktemp("busybox"))
+    if plain.is_wanted():
+        plain.of_the_run().give(root)
+    return root
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.rootless.conftest import LIMIT
+from tests.plain import LIMIT
 
 pytestmark = pytest.mark.timeout(300)
 

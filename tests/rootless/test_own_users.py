@@ -12,7 +12,7 @@ import pytest
 
 from tests.driver.local.image.making import OCI, Made, directory, entry, hard_link, layer, link
 from tests.driver.local.image.registry.faulty import Registry, serving
-from tests.rootless.conftest import BEYOND
+from tests.plain import BEYOND
 from tests.shim.conftest import eventually
 
 pytestmark = pytest.mark.timeout(600)

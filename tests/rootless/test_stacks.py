@@ -17,8 +17,8 @@ import pytest
 from tests.driver.local.image.making import OCI, Made, directory, entry, layer, link
 from tests.driver.local.image.registry.faulty import Registry, serving
 from tests.engine_api.client import ASK
+from tests.plain import BEYOND, ELSEWHERE, LIMIT, SOURCES
 from tests.ports import free_port
-from tests.rootless.conftest import BEYOND, ELSEWHERE, LIMIT, SOURCES
 from tests.shim.conftest import eventually
 from tests.traces.receiver import receiving
 
