@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import signal
 import socket
 from functools import partial
 
@@ -15,7 +16,7 @@ from orchestra.control.host import ForkServer, Host
 from orchestra.driver import open_driver
 from orchestra.home import find_home, is_rootless
 from orchestra.linux import private_files, process
-from orchestra.shim.launch import launch
+from orchestra.shim.launch import fork_server_of, launch
 from orchestra.shim.supervision import CONTROL_FD, NAME, PARENT_FD
 
 
@@ -32,17 +33,24 @@ def live(stack: str, driver_name: str) -> None:
         private_files.close_to_others(root)
     private_files.make_directories(stack_home.run)
     if is_rootless(os.environ):
+        from orchestra.rootless.entry import revive
         from orchestra.rootless.host_network import leave
         from orchestra.rootless.places import Places
 
+        os.close(revive(home))  # all that the home has in the run directory may have been removed
         leave(Places(home).network)
     fork_server = os.pidfd_open(os.getppid())
+    heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))
+    if fork_server_of(stack_home) != os.getppid():
+        # Its sockets have been removed. Before the lock: the supervisor of another pair may have that.
+        heal()
+        signal.pidfd_send_signal(fork_server, signal.SIGKILL)
+        return
     lock = os.open(stack_home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # An earlier supervisor may be about to exit: two on one stack would undo each other's work.
     fcntl.flock(lock, fcntl.LOCK_EX)
     driver = open_driver(driver_name, home, stack)
     gc.freeze()
     gc.enable()
-    heal = partial(launch, stack_home, supervisor_argv(stack, driver_name))
     host = Host(stack_home, driver, driver_name=driver_name)
     anyio.run(host.run, socket.socket(fileno=control), ForkServer(parent, fork_server, heal))

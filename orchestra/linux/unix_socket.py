@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SUN_PATH = 108  # unix(7); the terminating zero byte counts
 _FD = struct.Struct("i")
+_CREDENTIALS = struct.Struct("3i")
 
 
 def _with_address(path: str, use: Callable[[str], None]) -> None:
@@ -58,6 +59,12 @@ def listen(path: str, *, backlog: int = 1024, mode: int = 0o600, kind: int = soc
     listener = bind(path, mode=mode, kind=kind)
     listener.listen(backlog)
     return listener
+
+
+def listener_of(connection: socket.socket) -> int:
+    """The pid of the process that has called listen(2) at the other end (unix(7), SO_PEERCRED)."""
+    pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(pid)
 
 
 def send(connection: socket.socket, data: bytes, fds: tuple[int, ...] | list[int] = ()) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import pwd
 import socket
-import struct
 import sys
 from errno import EINVAL, ENOENT
 
@@ -16,6 +15,7 @@ from orchestra.errors import EnvironmentLack
 from orchestra.home import OWNER
 from orchestra.linux import namespaces, private_files, process, unix_socket, user_namespace
 from orchestra.linux.syscall import SystemCallError
+from orchestra.rootless import processes
 from orchestra.rootless.host_network import in_host_network, leave
 from orchestra.rootless.ids import find_ids
 from orchestra.rootless.places import Places
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 GO = b"go"
 CHANNEL = 3
 MESSAGE_MAX = 1 << 16
-_CREDENTIALS = struct.Struct("3i")
 ALONE = "containers have no user but root, since {}: what images give to other users belongs to root"
 
 _held: list[int] = []
@@ -75,6 +74,7 @@ def revive(home: Home) -> int:
     Raises OSError. The caller closes it.
     """
     places = Places(home)
+    private_files.make_directories(places.directory)
     with _locked(places.launch_lock):
         keeper = places.load_keeper() or in_host_network(_start, places, fresh=False)
         return process.open_pidfd(keeper)
@@ -118,21 +118,21 @@ def _join_living(home: Home, places: Places) -> bool:
         with contextlib.suppress(ProcessLookupError):
             _join(keeper)
             return True
-    for pid in _survivors(home):
+    for survivor in _survivors(home):
         with contextlib.suppress(OSError):
-            _join(process.identify(pid))
+            _join(survivor)
             _start(places, fresh=False)
             return True
     return False
 
 
-def _survivors(home: Home) -> Iterator[int]:
-    """Fork servers of the home that live. They are in its mount namespace, other than containers."""
+def _survivors(home: Home) -> Iterator[process.Process]:
+    """Fork servers of the home that live, or others of ours. They are in its mount namespace, other than containers."""
     with contextlib.suppress(FileNotFoundError):
         for stack in sorted(os.listdir(home.stacks_run)):
             with contextlib.suppress(OSError), unix_socket.connect(home.stack(stack).fork_socket) as connection:
-                option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-                yield _CREDENTIALS.unpack(option)[0]
+                yield process.identify(unix_socket.listener_of(connection))
+    yield from processes.started_for(home.rootless)  # the fork server was killed too, or the run directory removed
 
 
 def _join(keeper: process.Process) -> None:

@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import resource
+import signal
 import socket
 import threading
 from errno import EINVAL
@@ -25,13 +26,14 @@ from orchestra.linux.network.netlink import Netlink, set_up
 from orchestra.linux.own_thread import in_own_thread
 from orchestra.linux.readiness import readable
 from orchestra.linux.systemd.lingering import lingers, remedy
-from orchestra.rootless import groups, storage, way_out
+from orchestra.rootless import groups, processes, storage, way_out
 from orchestra.rootless.entry import CHANNEL
 from orchestra.rootless.places import keeper_file, network_of, relay_socket, store_keeper
 from orchestra.rootless.relays import Relays
 
 NO_LIMITS = "containers have no limits of memory, processors and processes, and cannot be paused: {}"
 ENDS_WITH_SESSION = "containers end with this user's last session; they outlive it after: {}"
+NAME = "orchestra-keeper"
 GONE = IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF
 
 
@@ -39,7 +41,7 @@ def keep(directory: str, stacks: str, snapshots: str, uid: int, *, fresh: bool) 
     """directory: ``Home.rootless``; stacks: ``Home.stacks_run``; snapshots: ``Home.snapshots``; uid: the user's, as
     known outside; fresh: make the namespaces first.
     """
-    process.set_name("orchestra-keeper")
+    process.set_name(NAME)
     channel = socket.socket(fileno=CHANNEL)
     os.set_inheritable(CHANNEL, False)
     try:
@@ -92,9 +94,11 @@ def _make_network(directory: str) -> list[str]:
     """Make the network namespace, with a way out. Returns sentences about what is missing."""
     path = network_of(directory)
     if not is_pinned(path):
+        way_out.disconnect(path)  # one that a killed keeper has left, for a network that is gone
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        in_own_thread(lambda: _pin_fresh(path))
-    return way_out.connect(directory, path)
+        if not _pin_again(path):
+            in_own_thread(lambda: _pin_fresh(path))
+    return way_out.connect(path)
 
 
 def _find_group(directory: str, uid: int) -> list[str]:
@@ -102,6 +106,19 @@ def _find_group(directory: str, uid: int) -> list[str]:
     if lack := groups.establish(directory, uid):
         return [NO_LIMITS.format(lack)]
     return [] if lingers(uid) or not groups.is_a_scope(directory) else [ENDS_WITH_SESSION.format(remedy(uid))]
+
+
+def _pin_again(path: str) -> bool:
+    """Pin the home's network, if its file was removed while processes of ours work in it. Another keeper is ended."""
+    pinned = False
+    for found in processes.apart_from_host():
+        with contextlib.suppress(OSError):
+            if not pinned:
+                mount.mount(f"/proc/{found.pid}/ns/net", path, flags=mount.MS_BIND)
+                pinned = True
+            if process.load_stat(found.pid)[0] == NAME[:15].encode():
+                process.send_signal(found, signal.SIGKILL)
+    return pinned
 
 
 def _pin_fresh(path: str) -> None:
@@ -144,5 +161,5 @@ def _await_end(directory: str, stacks: str) -> None:
     for path in (keeper_file(directory), relay_socket(directory), groups.group_file(directory)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-    way_out.disconnect(directory)
+    way_out.disconnect(network_of(directory))
     os._exit(0)

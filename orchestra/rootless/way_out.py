@@ -13,11 +13,13 @@ import shutil
 import signal
 
 from orchestra.linux import process
+from orchestra.linux.readiness import readable
 
 INSTALL = "sudo apt install passt on Debian and Ubuntu, sudo dnf install passt on Fedora, sudo pacman -S passt on Arch"
 PASTA, SLIRP = "pasta", "slirp4netns"
 PROGRAMS = (PASTA, SLIRP)
 """The first one that there is."""
+NAMES = (*PROGRAMS, "pasta.avx2")
 TO_PASTA = ("--config-net", "--no-map-gw", "--quiet", "-t", "none", "-u", "none", "-T", "none", "-U", "none")
 TO_SLIRP = ("--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path")
 READY_FD = 3
@@ -28,35 +30,37 @@ def find_program() -> str | None:
     return next((program for program in PROGRAMS if shutil.which(program)), None)
 
 
-def connect(directory: str, network: str) -> list[str]:
+def connect(network: str) -> list[str]:
     """Start it unless it runs; returns when it works. network: where the namespace is mounted.
 
     Returns sentences about what is missing.
     """
-    if _find(directory) is not None:
-        return []
     program = find_program()
     if program is None:
         return [NOTHING.format(f"neither pasta nor slirp4netns is installed ({INSTALL})")]
-    reason = (_start_pasta if program == PASTA else _start_slirp)(directory, network)
+    if any(_is_installed(f"/proc/{found.pid}/exe") for found in _find(network)):
+        return []
+    reason = (_start_pasta if program == PASTA else _start_slirp)(network)
     return [NOTHING.format(f"{program} ended: {reason}")] if reason else []
 
 
-def disconnect(directory: str) -> None:
-    """End it if it runs."""
-    found = _find(directory)
-    if found is not None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(found, signal.SIGTERM)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_pid_file(directory))
+def disconnect(network: str) -> None:
+    """End all that run for a network at this path, also for an earlier one. Returns when they have ended."""
+    for found in _find(network):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            pidfd = process.open_pidfd(found)
+            try:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                readable(pidfd)
+            finally:
+                os.close(pidfd)
 
 
-def _start_pasta(directory: str, network: str) -> str:
+def _start_pasta(network: str) -> str:
     """It goes on in the background once it works. Returns why it does not; empty if it does."""
     said = os.memfd_create("pasta")
     try:
-        child = _spawn([PASTA, *TO_PASTA, "--pid", _pid_file(directory), "--netns", network], {1: said, 2: said})
+        child = _spawn([PASTA, *TO_PASTA, "--netns", network], {1: said, 2: said})
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         text = os.pread(said, 4096, 0).decode(errors="replace").strip()
     finally:
@@ -64,7 +68,7 @@ def _start_pasta(directory: str, network: str) -> str:
     return "" if code == 0 else text.splitlines()[-1] if text else f"exit code {code}"
 
 
-def _start_slirp(directory: str, network: str) -> str:
+def _start_slirp(network: str) -> str:
     """It stays a child of this process. Returns why it does not work; empty if it does."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
@@ -75,8 +79,6 @@ def _start_slirp(directory: str, network: str) -> str:
             return "the keeper's log has the reason"
     finally:
         os.close(reader)
-    with open(_pid_file(directory), "w", encoding="ascii") as file:
-        file.write(f"{child}\n")
     return ""
 
 
@@ -89,15 +91,23 @@ def _spawn(words: list[str], descriptors: dict[int, int]) -> int:
     return os.posix_spawnp(words[0], words, os.environ, file_actions=actions, setsigdef=[signal.SIGPIPE])
 
 
-def _find(directory: str) -> process.Process | None:
-    """The process of the file, if it is one of these programs: the number may be another's by now."""
-    with contextlib.suppress(OSError, ValueError):
-        with open(_pid_file(directory), encoding="ascii") as file:
-            found = process.identify(int(file.read()))
-        if os.readlink(f"/proc/{found.pid}/exe").split("/")[-1].startswith((PASTA, "passt", SLIRP)):
-            return found
-    return None
+def _find(network: str) -> list[process.Process]:
+    """By arguments: a keeper that was killed while it started the program has noted its number nowhere."""
+    wanted, found = os.fsencode(network), []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+            program, *arguments = file.read().split(b"\0")
+            if wanted in arguments and os.path.basename(program).decode(errors="replace") in NAMES:
+                found.append(process.identify(int(pid)))
+    return found
 
 
-def _pid_file(directory: str) -> str:
-    return f"{directory}/way-out.pid"
+def _is_installed(executable: str) -> bool:
+    """Whether it is a program of this machine: one in a container may imitate the arguments.
+
+    False for one that belongs to namespaces of the home that are gone: it may not be looked into.
+    """
+    with contextlib.suppress(OSError):
+        here = os.stat(executable).st_dev
+        return any(path is not None and os.stat(path).st_dev == here for path in map(shutil.which, PROGRAMS))
+    return False

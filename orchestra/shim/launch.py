@@ -67,6 +67,15 @@ def _is_file(descriptor: int, path: str) -> bool:
         return False
 
 
+def fork_server_of(stack_home: StackHome) -> int | None:
+    """The pid of the process that listens for the stack's requests for processes."""
+    try:
+        with unix_socket.connect(stack_home.fork_socket) as connection:
+            return unix_socket.listener_of(connection)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
 def is_running(stack_home: StackHome) -> bool:
     """Whether a fork server of the stack is alive."""
     return is_locked(stack_home.fork_lock)

@@ -15,7 +15,7 @@ from orchestra.home import Home
 from orchestra.linux.mounts.mount import MNT_DETACH, unmount
 from orchestra.model.request import HaltRequest
 from orchestra.model.result import HaltResult
-from orchestra.stacks.boot.recover import fork_server_of
+from orchestra.shim.launch import fork_server_of
 from tests.cli.test_prune import kill_all, kill_containers
 from tests.examples.conftest import eventually, free_port, needs_containers
 

@@ -188,6 +188,22 @@ def test_a_container_whose_directory_is_removed_is_ended_or_found_again(make_pla
     eventually(lambda: not plain.processes(), 60)
 
 
+@pytest.mark.parametrize("comes_up", [True, False], ids=["up", "down"])
+def test_when_the_run_directory_is_removed_containers_are_ended_and_begun_anew(make_plain, comes_up):
+    plain, port = make_plain(), free_port()
+    plain.write(STACK.format(port=port))
+    plain.orchestra("up", "-d", "web", "inner")
+    lost = plain.processes()["httpd"]
+    plain.run("rm", "-rf", plain.home.run)
+    if comes_up:
+        plain.orchestra("up", "-d", "web", "inner")
+        assert eventually(lambda: answers(port), 60)
+        assert len(now := plain.processes()["httpd"]) == 1
+        assert now != lost
+    plain.orchestra("down", "-v", "-t", "0")
+    eventually(lambda: not plain.processes(), 60)
+
+
 def test_rules_that_are_flushed_come_back_and_an_internal_network_leaks_nothing(make_plain):
     plain, port = make_plain(), free_port()
     plain.write(STACK.format(port=port))
@@ -315,6 +331,28 @@ def test_a_way_out_is_found_and_ends_with_the_last_stack(make_plain, program, ga
     keeper = plain.processes()["orchestra-keepe"][0]
     shown = ["nsenter", "-t", str(keeper), "-n", "ip", "route"]
     assert subprocess.run(shown, capture_output=True, text=True).stdout.startswith(f"default via {gateway} ")
+    assert "plain:x:" in plain.orchestra("exec", "one", "wget", "-qO-", f"http://{ELSEWHERE}/passwd").stdout
+    plain.orchestra("down", "-t", "0")
+    eventually(lambda: not plain.processes(), 60)
+
+
+def test_a_way_out_of_an_earlier_network_ends_with_the_next_one(make_plain):
+    """All is killed but pasta, as if the keeper had died while it started that: nothing knows its number."""
+    if shutil.which("pasta") is None:
+        pytest.skip("needs the program pasta")
+    plain = make_plain(uplink=True)
+    plain.write("services:\n  one:\n    image: rootfs:../tree\n    command: sleep 1000\n")
+    plain.orchestra("up", "-d")
+
+    def ways_out():
+        return [pid for name, pids in plain.processes().items() if name.startswith("pas") for pid in pids]
+
+    (before,) = ways_out()
+    eventually(lambda: not [os.kill(pid, signal.SIGKILL) for pids in plain.processes().values()
+                            for pid in pids if pid != before])  # fmt: skip
+    plain.orchestra("up", "-d")
+    (now,) = ways_out()
+    assert now != before
     assert "plain:x:" in plain.orchestra("exec", "one", "wget", "-qO-", f"http://{ELSEWHERE}/passwd").stdout
     plain.orchestra("down", "-t", "0")
     eventually(lambda: not plain.processes(), 60)

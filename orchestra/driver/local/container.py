@@ -31,7 +31,7 @@ from orchestra.driver.local.look import BUNDLE, RECORD
 from orchestra.driver.local.making import Making
 from orchestra.driver.local.net import attachment as attachments
 from orchestra.driver.local.net import connection
-from orchestra.driver.local.net.endpoint import detach
+from orchestra.driver.local.net.endpoint import detach, require_namespace
 from orchestra.driver.local.net.ports import PortReservations, find_publisher
 from orchestra.driver.local.net.remembered_ports import RememberedPorts
 from orchestra.driver.local.record import ContainerRecord, find_id, load_record, sound, store_record
@@ -184,7 +184,7 @@ class Containers:
         """Before a run: publish what ``withdraw`` took back, and have it join the namespaces that it shares.
 
         Returns the attachment, and whether rules must follow. Raises FatalError; TemporaryError while a container whose
-        namespace it shares does not run.
+        namespace it shares does not run, or its network namespace is gone.
         """
         directory = self._stack_home.container(name)
         with self._lock(name):
@@ -192,6 +192,7 @@ class Containers:
             if record is None or attachment is None:
                 raise self._spoil(name)
             self._join_namespaces(name, record)
+            require_namespace(self._home, attachment)
             if not record.ports or attachment.ports:
                 return attachment, False
             attachment = replace(attachment, ports=self._reserve_again(name, record, attachment))

@@ -1,7 +1,8 @@
 """Containers that run although their directory is gone or damaged, found by their control groups.
 
 Without root there may be no such groups. Then they are found by their network namespaces, which are pinned under their
-ids, and by the addresses that they have on networks of the stack.
+ids, and by the addresses that they have on networks of the stack; and by the snapshots that their roots are made of,
+if the whole run directory was removed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestra.container.directory import DamagedFile
@@ -24,7 +26,11 @@ from orchestra.linux.readiness import readable
 from orchestra.model.names import short_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
     from orchestra.home import Home
+
+KILLED = "is killed: its directory is missing or damaged"
 
 
 def stack_group(home: Home, stack: str) -> str:
@@ -81,7 +87,7 @@ def _find_addressed(home: Home, stack: str) -> list[str]:
 
 def are_there_remains(home: Home, stack: str) -> bool:
     """Whether the stack has containers or networks although its directories were removed by hand."""
-    if find_strays(home, stack):
+    if find_strays(home, stack) or _find_rooted(home, stack):
         return True
     return any(lease.stack == stack for lease in lease_file.load(home).networks.values())
 
@@ -91,6 +97,49 @@ def end_strays(home: Home, stack: str) -> None:
     for container_id in find_strays(home, stack):
         _end(home, stack, container_id)
         detach(home, stack, container_id)
+    while found := _find_rooted(home, stack):
+        for pid, name in found.items():
+            print(f"container {name} {KILLED}", file=sys.stderr, flush=True)
+            _kill(pid, partial(_find_rooted, home, stack))
+
+
+def _find_rooted(home: Home, stack: str) -> dict[int, str]:
+    """Processes, and the container of each, that have the snapshot of a container without a record as their root.
+
+    Only without root, and without groups: there may be no other trace of them.
+    """
+    if container_group(home, stack, "any"):
+        return {}
+    above = f"{home.snapshots}/containers/{stack}"
+    uppers = {name: f"{above}/{name}/fs" for name in _directories(above)}
+    lost = {name: path for name, path in uppers.items() if not _has_record(home, stack, name)}
+    found = {}
+    for pid in filter(str.isdecimal, os.listdir("/proc") if lost else ()):
+        with contextlib.suppress(OSError):
+            if not namespaces.is_ours("mnt", int(pid)):
+                root = _root_of(pid)
+                found.update({int(pid): name for name, path in lost.items() if _is_over(pid, root, path)})
+    return found
+
+
+def _has_record(home: Home, stack: str, name: str) -> bool:
+    try:
+        return load_record(home.stack(stack).container(name)) is not None
+    except DamagedFile:
+        return False
+
+
+def _root_of(pid: str) -> bytes:
+    """The line of /proc/PID/mountinfo for what is mounted at its root; empty if there is none."""
+    with open(f"/proc/{pid}/mountinfo", "rb") as file:
+        return next((line for line in file if line.split(b" ", 5)[4] == b"/"), b"")
+
+
+def _is_over(pid: str, root: bytes, upper: str) -> bool:
+    """Whether that is an overlay that writes to this directory, or the directory itself, as a copy is."""
+    if b" - overlay " in root:
+        return f"upperdir={upper}" in root.decode("unicode_escape").rstrip().split(" ")[-1].split(",")
+    return os.path.isdir(upper) and os.path.samestat(os.stat(f"/proc/{pid}/root"), os.stat(upper))
 
 
 def end_if_left(home: Home, stack: str, container_id: str) -> None:
@@ -124,19 +173,23 @@ def _end_apart(stack: str, container_id: str, namespace_path: str) -> None:
         _tell(stack, container_id)
     while pids := namespaces.apart_in(namespace_path, "network"):
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                pidfd = os.pidfd_open(pid)
-                try:
-                    if pid in namespaces.apart_in(namespace_path, "network"):  # else it may be another process by now
-                        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                        readable(pidfd)
-                finally:
-                    os.close(pidfd)
+            _kill(pid, partial(namespaces.apart_in, namespace_path, "network"))
+
+
+def _kill(pid: int, find: Callable[[], Container[int]]) -> None:
+    """Returns when it has ended. find: asked for all that are meant once its number cannot become another process's."""
+    with contextlib.suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            if pid in find():
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                readable(pidfd)
+        finally:
+            os.close(pidfd)
 
 
 def _tell(stack: str, container_id: str) -> None:
-    text = f"container {short_id(container_id)} of stack {stack} is killed: its directory is missing or damaged"
-    print(text, file=sys.stderr, flush=True)
+    print(f"container {short_id(container_id)} of stack {stack} {KILLED}", file=sys.stderr, flush=True)
 
 
 def _recorded(home: Home, stack: str) -> set[str]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 import time
 
-from orchestra.linux import unix_socket
 from orchestra.model.request import SettleRequest
 from orchestra.model.result import SettleResult
 from orchestra.record import Record
@@ -19,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestra.home import StackHome
     from orchestra.model.event import Event
     from orchestra.model.result import ReportedFailure
     from orchestra.stacks.context import Context
@@ -69,14 +65,3 @@ def recover(context: Context, stack: str, hear: Callable[[Event], None] | None =
     rows = look_at_containers(context, stack)
     resting = tuple(row.name for row in rows if row.state == "exited" and row.exit_code is None and not row.one_off)
     return Recovered(stack, True, result.failures, result.unproven, resting, missing)
-
-
-def fork_server_of(stack_home: StackHome) -> int | None:
-    """The process that listens for the stack's requests for processes: SO_PEERCRED, unix(7)."""
-    try:
-        with unix_socket.connect(stack_home.fork_socket) as connection:
-            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iii"))
-    except (FileNotFoundError, ConnectionRefusedError):
-        return None
-    pid: int = struct.unpack("iii", credentials)[0]
-    return pid

@@ -19,8 +19,8 @@ from orchestra.linux.systemd.notify import notify
 from orchestra.model.health import HealthStatus
 from orchestra.model.request import EventsRequest, HaltRequest
 from orchestra.model.result import EventsResult, HaltResult
+from orchestra.shim.launch import fork_server_of
 from orchestra.stacks.boot.enable import wanted_files
-from orchestra.stacks.boot.recover import fork_server_of
 from orchestra.stacks.containers import look_at_containers
 from orchestra.stacks.mail import Failed, Mail
 

@@ -154,6 +154,20 @@ def _pin_again(path: str, pid: int | None) -> None:
         pin_namespace(path)  # it has just ended
 
 
+def require_namespace(home: Home, attachment: Attachment) -> None:
+    """Before a run: the namespace is gone if all processes of a home without root were killed, with its mounts.
+
+    One without interfaces is made anew, others with their networks. Raises TemporaryError until that has been done.
+    """
+    path = attachment.namespace_path
+    if path is None or is_pinned(path):
+        return
+    if attachment.interfaces or path != pin_path(home, attachment.container_id):
+        raise TemporaryError(f"container {attachment.container}: its network namespace is not restored yet")
+    make_shared_directory(home.network_namespaces)
+    pin_namespace(path)
+
+
 def _running(directory: str) -> int | None:
     """The first process of the container of this directory, while it runs."""
     process = ContainerDirectory(directory).load_process("state.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.net import attachment as attachments
@@ -10,6 +11,7 @@ from orchestra.driver.local.net.ports import ANY, ANY_IPV6, TYPES, HostPort
 from orchestra.driver.local.net.projection import publications_of
 from orchestra.errors import TemporaryError
 from orchestra.rootless import publishing
+from orchestra.rootless.entry import revive
 
 if TYPE_CHECKING:
     import socket
@@ -33,7 +35,11 @@ def lead_ports(home: Home, stack: str, sockets: Mapping[HostPort, socket.socket]
             found.setdefault(key, []).append((each.address, each.port))
     ports = [(sockets[key], targets) for key, targets in found.items() if key in sockets]
     try:
-        publishing.publish(home, stack, ports)
+        try:
+            publishing.publish(home, stack, ports)
+        except (ConnectionError, FileNotFoundError):  # the keeper was killed
+            os.close(revive(home))
+            publishing.publish(home, stack, ports)
     except OSError as error:
         message = f"the ports of stack {stack} lead nowhere: {error}"
         raise TemporaryError(message, hint="any orchestra command starts what leads them again") from error
