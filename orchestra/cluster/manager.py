@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 VERSION = "v1.41"
 """Of Docker 20.10, which newer ones answer too."""
 _ATTEMPTS = 5
+_ELECTION = 15
+"""Attempts, for almost a minute: when their leader is lost, managers choose another one within some 20 seconds."""
+_LONGEST = 4.0
 _SWITCHING = 101
+_ANOTHER = "set DOCKER_HOST, or name a manager with --manager"
 _PASSING = frozenset({500, 502, 503, 504})
 
 
@@ -124,7 +128,7 @@ class Manager:
         try:
             return self._client.send(request, stream=True)
         except httpx2.TransportError as error:
-            raise EnvironmentLack(f"{self.host} does not answer: {error}", hint="set DOCKER_HOST") from error
+            raise EnvironmentLack(f"{self.host} does not answer: {error}", hint=_ANOTHER) from error
 
     @contextlib.contextmanager
     def upgrade(self, path: str, body: object) -> Iterator[httpx2.Response]:
@@ -151,9 +155,8 @@ class Manager:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         if self._socket and not os.path.exists(self._socket):
-            hint = "set DOCKER_HOST, or name a manager with --manager"
-            raise EnvironmentLack(f"there is no engine here: {self._socket} does not exist", hint=hint)
-        for attempt in range(1, _ATTEMPTS + 1):
+            raise EnvironmentLack(f"there is no engine here: {self._socket} does not exist", hint=_ANOTHER)
+        for attempt in range(1, _ELECTION + 1):
             try:
                 response = self._client.request(
                     method,
@@ -164,15 +167,15 @@ class Manager:
                 )
             except httpx2.TransportError as error:
                 # What was made may have been made: only what changes nothing is asked twice.
-                if method != "GET" or attempt == _ATTEMPTS:
-                    raise EnvironmentLack(f"{self.host} does not answer: {error}", hint="set DOCKER_HOST") from error
+                if method != "GET" or attempt >= _ATTEMPTS:
+                    raise EnvironmentLack(f"{self.host} does not answer: {error}", hint=_ANOTHER) from error
             else:
                 if response.is_success:
                     return response.json() if response.content else None
                 denied = Denied(response.status_code, f"{path}: {_message(response.content)}")
-                if response.status_code not in _PASSING or attempt == _ATTEMPTS or not _is_passing(method, denied):
+                if response.status_code not in _PASSING or attempt == _ELECTION or not _is_passing(method, denied):
                     raise denied
-            self._pause(0.25 * 2**attempt)
+            self._pause(min(_LONGEST, 0.25 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
 
 

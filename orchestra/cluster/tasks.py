@@ -18,6 +18,7 @@ NAMESPACE = "com.docker.stack.namespace"
 SERVICE, _TASK = "com.docker.swarm.service.name", "com.docker.swarm.task.name"
 _BROKEN = frozenset({"failed", "rejected", "orphaned"})
 _STOPPED = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
+_WITHDRAWN = frozenset({"shutdown", "remove"})
 _STARTING = frozenset({"starting", "running", "complete"})
 
 
@@ -42,7 +43,11 @@ class State(NamedTuple):
 
 def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) -> State:
     """digest, label: of the tasks of the newest specification. A task runs only when its health check succeeds."""
-    current = [task for task in tasks if (task["Spec"]["ContainerSpec"].get("Labels") or {}).get(label) == digest]
+    current = [
+        task
+        for task in tasks
+        if (task["Spec"]["ContainerSpec"].get("Labels") or {}).get(label) == digest and not _is_withdrawn(task)
+    ]
     states = [(task.get("Status") or {}).get("State", "") for task in _newest(current)]
     wanted = _wanted(service, current)
     running, complete = states.count("running"), states.count("complete")
@@ -65,6 +70,12 @@ def progress(service: Object, tasks: Sequence[Object], digest: str, label: str) 
         trouble=trouble,
         text=f"{running + complete} of {wanted} tasks running" + (f" ({', '.join(others)})" if others else ""),
     )
+
+
+def _is_withdrawn(task: Object) -> bool:
+    """Whether it was to end, as on a node that is drained or down, and not by itself."""
+    ended = {*_BROKEN, "complete"}
+    return task.get("DesiredState") in _WITHDRAWN and (task.get("Status") or {}).get("State") not in ended
 
 
 def _newest(tasks: Sequence[Object]) -> list[Object]:

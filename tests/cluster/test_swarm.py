@@ -277,9 +277,10 @@ def test_the_containers_of_a_node_that_is_down_are_not_waited_for(engine, shop, 
 
 
 def test_a_swarm_that_chooses_a_leader_is_asked_again(engine, shop, deploy, clock):
-    engine.faults.append(("POST /services/create", 500, "rpc error: the swarm does not have a leader"))
+    engine.faults += [("POST /services/create", 500, "rpc error: the swarm does not have a leader")] * 10
     deploy(shop())
     assert len(engine.items["services"]) == 3
+    assert sum(clock.waits) > 20
 
 
 def test_another_failure_of_a_change_is_not_tried_again(engine, shop, deploy):
@@ -312,6 +313,20 @@ def test_predecessors_of_tasks_do_not_count(engine, shop, deploy, manager):
     digest = newer[0]["Spec"]["ContainerSpec"]["Labels"][DIGEST]
     state = progress(service, [*newer, *older], digest, DIGEST)
     assert (state.done, state.text) == (False, "1 of 2 tasks running (starting)")
+
+
+def test_a_global_service_is_done_without_the_nodes_that_were_drained(engine, shop, deploy):
+    deploy(shop())
+    service = engine.items["services"]["stack_web"]
+    service["Spec"] = {**service["Spec"], "Mode": {"Global": {}}}
+    (task,) = engine.tasks(service)
+    stays, leaves = ({**task, "Slot": None, "NodeID": node} for node in "ab")
+    digest = stays["Spec"]["ContainerSpec"]["Labels"][DIGEST]
+    drained = {**leaves, "DesiredState": "shutdown", "Status": {"State": "shutdown"}}
+    state = progress(service, [stays, drained], digest, DIGEST)
+    assert (state.done, state.text) == (True, "1 of 1 tasks running")
+    broken = {**leaves, "DesiredState": "shutdown", "Status": {"State": "failed"}}
+    assert not progress(service, [stays, broken], digest, DIGEST).done
 
 
 def test_tasks_are_listed(shop, deploy, manager):
