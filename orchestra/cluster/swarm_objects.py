@@ -45,7 +45,7 @@ def take_away(
 ) -> None:
     """And wait until the containers of its services are gone. Raises FatalError for what is left after that time.
 
-    A node that is down removes its containers when it comes back: this only tells of them.
+    A node that is down removes its containers when it comes back: that is told instead of waited for.
     """
     deadline = clock() + seconds
     left = [(kind, name, identity_of(item)) for kind, those in items.items() for name, item in those.items()]
