@@ -85,6 +85,7 @@ _WISH = (
     PULL,
     NO_DEPS,
     REMOVE_ORPHANS,
+    Option("no_start", ("--no-start",), FLAG, "Create containers without starting them"),
 )
 """The options of ``up`` that change what it would do; ``plan`` has them too."""
 
@@ -97,7 +98,6 @@ COMMANDS = (
             Option("detach", ("-d", "--detach"), FLAG, "Run containers in the background"),
             *WAIT,
             Option("follow", ("--follow",), FLAG, "Do the same again whenever the file changes, until down"),
-            Option("no_start", ("--no-start",), FLAG, "Create containers without starting them"),
             TIMEOUT,
             *_WISH,
             QUIET_PULL,

@@ -16,6 +16,7 @@ LINES = [
     "down -v web db",
     "create --scale web=2 --force-recreate --no-recreate --pull never --quiet-pull --remove-orphans web",
     "up --no-start",
+    "plan --no-start web",
     "start --wait --wait-timeout 5 web",
     "stop -t 5 web db",
     "restart --timeout=5 --no-deps web",

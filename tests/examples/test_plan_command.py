@@ -88,6 +88,9 @@ def test_plan_takes_the_options_of_up(write_stack):
     assert "create container/stack-db-2" in stack.run("plan", "--scale", "db=2", code=2).stdout
     assert "pull_policy is always" in stack.run("plan", "--pull", "always", code=2).stdout
     assert "cannot be combined" in stack.run("plan", "--no-recreate", "-V", code=1).stderr
+    more = stack.run("plan", "--no-start", "--no-deps", "--scale", "web=2", "web", code=2).stdout
+    assert "create container/stack-web-2" in more
+    assert "start  container/stack-web-2" not in more
     before = stack.containers()
     assert replaced("--offline", "--force-recreate") == []
     assert stack.containers()["db"]["ID"] == before["db"]["ID"], "nothing is done"
