@@ -157,7 +157,7 @@ def check_whole(stack, line: str, before: dict[str, str], after: dict[str, str])
 def test_a_return_after_a_reboot_a_plan_and_a_rollback_are_done_whole_or_not_at_all(write_stack):
     stack = write_stack(STACK)
     stack.run("up", "-d", "--wait")
-    wait_until_kept(stack, db=True, web=True)
+    wait_until_kept(stack, db="running", web="running")
     lose_what_a_reboot_loses(stack)
     check_whole(stack, "recover", {}, {**UP, "db-1": "exited"})
     stack.run("up", "-d")

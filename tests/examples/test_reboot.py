@@ -37,15 +37,22 @@ def lose_what_a_reboot_loses(*stacks) -> None:
         file.write_text(json.dumps(json.loads(file.read_text()) | {"boot": "before"}))
 
 
-def wait_until_kept(stack, **ran: bool) -> None:
-    """Until it is on disk which services run, and which have ended by themselves."""
+def wait_until_kept(stack, **wanted: str) -> None:
+    """Until it is on disk of each service what it would be after a reboot: running, stopped, or ended by itself."""
 
-    def is_kept():
-        kept = {path.stem.split("-")[1]: json.loads(path.read_text()) for path in folder.iterdir()}
-        return {name: bool(each.get("began_at")) for name, each in kept.items()} == ran
+    def kept_as(path: Path) -> str:
+        kept = json.loads(path.read_text())
+        if "exit.json" in kept.get("files", ()):
+            return "ended"
+        if kept.get("ended"):
+            return "stopped"
+        return "running" if kept.get("began_at") else "made"
 
     folder = stack.home / "data/stacks/stack/containers"
-    eventually(is_kept)
+    # Not one that is just being written, under another name: it would be lost.
+    eventually(
+        lambda: {(path.stem.split("-")[1], kept_as(path)) for path in folder.glob("*.json")} == {*wanted.items()}
+    )
 
 
 def within(stack, service: str, *command: str) -> str:
@@ -68,7 +75,7 @@ volumes: {{named: {{}}}}
     for place in places:
         within(stack, "db", "sh", "-c", f"echo kept > {place}")
     before = stack.containers()
-    wait_until_kept(stack, db=True, idle=True, job=False, once=True)
+    wait_until_kept(stack, db="running", idle="stopped", job="ended", once="running")
     lose_what_a_reboot_loses(stack)
 
     assert stack.containers() == {}
@@ -108,7 +115,7 @@ def test_a_stack_that_was_going_down_is_not_made_whole_again(write_stack):
     stack = write_stack(f"services: {{web: {{{SERVICE}}}}}")
     stack.run("up", "-d")
     within(stack, "web", "touch", "/written")
-    wait_until_kept(stack, web=True)
+    wait_until_kept(stack, web="running")
     lose_what_a_reboot_loses(stack)
     desired = stack.home / "data/stacks/stack/desired.json"
     desired.write_text(json.dumps(json.loads(desired.read_text()) | {"containers": [], "networks": [], "images": []}))
