@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestra.engine_api import networks, system, volumes
-from orchestra.engine_api.containers import archive, attach, create, execute, life_cycle, logs, look, update
-from orchestra.engine_api.images import build, change
+from orchestra.engine_api.containers import archive, attach, create, execute, life_cycle, logs, look, top, update
+from orchestra.engine_api.images import build, change, prune
 from orchestra.engine_api.images import look as images
 from orchestra.engine_api.route import Route
 
@@ -25,7 +25,7 @@ ROUTES = (
     Route("POST", "/containers/create", create.create_container, "Create a container", writes=True),
     Route("POST", "/containers/prune", life_cycle.prune, "Remove stopped containers made here", writes=True),
     Route("GET", "/containers/{name}/json", look.inspect_container, "Everything about a container"),
-    Route("GET", "/containers/{name}/top", look.top, "Processes of a container"),
+    Route("GET", "/containers/{name}/top", top.top, "Processes of a container"),
     Route("GET", "/containers/{name}/logs", logs.logs, "Output of a container"),
     Route("GET", "/containers/{name}/changes", look.changes, "Files changed in a container"),
     Route("GET", "/containers/{name}/export", archive.export, "File system of a container as an archive"),
@@ -54,7 +54,7 @@ ROUTES = (
     Route("GET", "/images/json", images.list_images, "List images"),
     Route("POST", "/images/create", change.create_image, "Pull an image, or import one", writes=True),
     Route("GET", "/images/search", change.search, "Refused: registries are not searched"),
-    Route("POST", "/images/prune", change.prune, "Remove unused images", writes=True),
+    Route("POST", "/images/prune", prune.prune, "Remove unused images", writes=True),
     Route("GET", "/images/get", change.save, "Images as an archive"),
     Route("POST", "/images/load", change.load, "Load images from an archive", writes=True),
     Route("GET", "/images/{name:path}/json", images.inspect_image, "Everything about an image"),

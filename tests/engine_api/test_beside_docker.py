@@ -21,7 +21,7 @@ DIFFERENCES = {
     "exec one nosuch": "the code is 127, as with run: that of a program that does not exist",
     "inspect one --format '{{json .Config.Env}}'": "the variables are those that the program has got",
     "inspect one --format '{{.HostConfig.CgroupnsMode}}": "control groups are private on version 1, too",
-    "top one": "the columns are those of ps -ef, whatever is asked for",
+    "top one": "the init process has another name",
     "diff one": "files that are there to be mounted over are left out, and there is no file of the init process",
     "volume rm data": "the container is named with its stack",
     "rmi ": "an image is one thing that is deleted; layers are not told of",

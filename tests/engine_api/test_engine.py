@@ -252,6 +252,14 @@ def test_a_container_is_renamed_limited_paused_and_changed(engine):
     engine.post(f"/exec/{identifier}/start", {"Detach": True})
     eventually(lambda: engine.get("/containers/after/changes") == [{"Path": "/new", "Kind": 1}])
     assert "sleep" in str(engine.get("/containers/after/top")["Processes"])
+    table = engine.get("/containers/after/top", ps_args="-o pid,args --sort=-pid")
+    assert table["Titles"] == ["PID", "COMMAND"]
+    assert [command for _, command in table["Processes"] if "sleep" in command] == ["sleep 10000"]
+    usual = engine.get("/containers/after/top")["Processes"]
+    assert {pid for pid, _ in table["Processes"]} == {row[1] for row in usual}
+    assert "PID" in engine.ask("GET", "/containers/after/top", ps_args="-o args", status=500).json["message"]
+    assert "ps: " in engine.ask("GET", "/containers/after/top", ps_args="--nonsense", status=500).json["message"]
+    engine.ask("GET", "/containers/after/top", ps_args="-oppid=PID --sort=pid", status=400)
     assert engine.get("/containers/after/stats", stream=0)["memory_stats"]["usage"] > 0
     engine.ask("POST", "/containers/create", {"Image": "bb"}, name="after", status=409)
     engine.ask("DELETE", "/containers/after", status=409)
@@ -296,6 +304,38 @@ def test_an_image_is_built_tagged_saved_loaded_and_removed(engine):
     assert "made:1" in str(engine.ask("POST", "/images/load", saved).documents)
     engine.ask("POST", "/containers/create", {"Image": "nosuch"}, status=404)
     engine.delete("/images/made:1")
+
+
+def test_images_are_pruned_by_their_labels_and_age(engine):
+    def build(name, label):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            entry = tarfile.TarInfo("Dockerfile")
+            text = f"FROM bb\nLABEL {label}\n".encode()
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+        engine.ask("POST", "/build", archive.getvalue(), t=name)
+
+    def prune(**filters):
+        told = engine.post("/images/prune", filters=json.dumps(filters)).json["ImagesDeleted"] or []
+        return [row["Untagged"] for row in told if "Untagged" in row], sum("Deleted" in row for row in told)
+
+    build("old:1", "kind=c")
+    build("old:1", "kind=b")  # the first has no name any more
+    build("kept:1", "kind=b")
+    build("used:1", "kind=a")
+    engine.create("user", "true", image="used:1")
+    assert prune(label=["kind=b"]) == ([], 0)
+    assert prune(label=["kind"]) == ([], 1)
+    assert prune(dangling=["false"], label=["kind"], until=["1h"]) == ([], 0)
+    assert prune(dangling=["false"], **{"label": ["kind"], "label!": ["kind=b"]}) == ([], 0)
+    engine.post("/images/kept:1/tag", repo="kept", tag="2")
+    engine.delete("/images/old:1")
+    assert prune(dangling=["false"], label=["kind=b"]) == (["kept:1", "kept:2"], 1)
+    engine.get("/images/used:1/json")
+    engine.delete("/containers/user")
+    assert prune(dangling=["false"], label=["kind"]) == (["used:1"], 1)
+    assert engine.get("/images/bb/json")
 
 
 def test_what_is_made_through_it_outlives_the_process(engine, served, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from orchestra.engine_api.containers.definition import Surroundings, define
 from orchestra.engine_api.containers.shape import status_words
+from orchestra.engine_api.containers.top import parse_table
 from orchestra.engine_api.errors import ApiError
 from orchestra.engine_api.filters import parse_filters, truth
 from orchestra.engine_api.frames import frame
@@ -168,3 +169,14 @@ def test_what_makes_no_sense_is_refused(config, host):
 def test_a_frame_has_a_stream_and_a_length():
     assert frame(2, b"abc") == b"\x02\0\0\0\0\0\0\x03abc"
     assert frames(frame(1, b"a") + frame(2, b"bc")) == [(1, b"a"), (2, b"bc")]
+
+
+def test_a_table_of_processes_has_only_those_that_are_asked_for():
+    text = "USER  PID COMMAND\nroot    7 sh -c  a b\nroot   70 other\n"
+    assert parse_table(text, {7}) == (["USER", "PID", "COMMAND"], [["root", "7", "sh -c  a b"]])
+
+
+@pytest.mark.parametrize("text", ["", "USER COMMAND\nroot sh\n", "root 7 look for PID\n"])
+def test_a_table_without_titles_or_pids_is_refused(text):
+    with pytest.raises(ValueError, match=r"titles|PID"):
+        parse_table(text, {7})

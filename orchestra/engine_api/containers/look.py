@@ -1,4 +1,4 @@
-"""Looking at containers: list, inspect, top, stats, changes."""
+"""Looking at containers: list, inspect, stats, changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ FILTERS = frozenset(
         *("name", "network", "publish", "since", "status", "volume"),
     )
 )
-COLUMNS = ("UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD")
 SECOND = 1.0
 NANOSECONDS = 1_000_000_000
 
@@ -150,29 +149,6 @@ def need_running(found: Found) -> int:
     if not isinstance(found.container.status, Running):
         raise conflict(f"container {found.id} is not running")
     return found.container.status.pid
-
-
-def top(world: World, exchange: Exchange) -> None:
-    """Every combination of ps's options gets the columns of ``-ef``."""
-    from orchestra.driver.local.usage import processes_of
-    from orchestra.linux.process_table import load_processes
-
-    found = world.find(exchange.parameters["name"])
-    pid = need_running(found)
-    rows = [
-        [
-            str(row.uid),
-            str(row.pid),
-            str(row.parent),
-            "0",
-            time.strftime("%H:%M", time.localtime(row.started_at)),
-            row.terminal or "?",
-            time.strftime("%H:%M:%S", time.gmtime(row.processor)),
-            row.command,
-        ]
-        for row in load_processes(processes_of(found.home, found.container.name, pid))
-    ]
-    exchange.answer({"Titles": COLUMNS, "Processes": rows})
 
 
 def stats(world: World, exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""Changing images: pull, import, tag, remove, push, load, save, prune."""
+"""Changing images: pull, import, tag, remove, push, load, save."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from orchestra.driver.local.image.library import Library
 from orchestra.driver.local.image.naming.name import parse_name
 from orchestra.engine_api.errors import absent, bad_request, conflict
 from orchestra.engine_api.exchange import TAR
-from orchestra.engine_api.filters import parse_filters, truth
 from orchestra.engine_api.images.credentials import access_of
 from orchestra.engine_api.images.names import familiar, find_image, full_name
 from orchestra.errors import DriverError, OrchestraError, UserError
@@ -207,17 +206,6 @@ def _save(world: World, exchange: Exchange, names: Sequence[str]) -> None:
         return exchange.stream(TAR)
 
     save_images(world.context, names, opened)
-
-
-def prune(world: World, exchange: Exchange) -> None:
-    """``dangling=false`` also removes names that no container uses."""
-    filters = parse_filters(exchange.request.query.get("filters", ""), ("dangling", "label", "label!", "until"))
-    if set(filters) - {"dangling"}:
-        raise absent("images are pruned by the filter dangling only")
-    pruned = open_library(world.context).prune(everything=truth(filters, "dangling") is False)
-    rows = [{"Untagged": familiar(name)} for name in pruned.names]
-    rows += [{"Deleted": each} for each in pruned.ids]
-    exchange.answer({"ImagesDeleted": rows or None, "SpaceReclaimed": pruned.collected.size})
 
 
 def search(_world: World, _exchange: Exchange) -> None:

@@ -29,8 +29,8 @@ def list_images(world: World, exchange: Exchange) -> None:
     filters = parse_filters(request.query.get("filters", ""), FILTERS)
     if request.query.get("filter"):  # before version 1.25
         filters.setdefault("reference", []).append(request.query["filter"])
-    rows = [_row(items) for items in group(world)]
-    fitting = [row for row in rows if _fits(world, row, filters)]
+    rows = [summary(items) for items in group(world)]
+    fitting = [row for row in rows if fits(world, row, filters)]
     if patterns := filters.get("reference"):
         for row in fitting:
             for key in ("RepoTags", "RepoDigests"):
@@ -61,7 +61,7 @@ def names_of(items: Iterable[Item]) -> tuple[list[str], list[str]]:
     return sorted(set(tags)), sorted(set(digests))
 
 
-def _row(items: list[Item]) -> dict[str, Any]:
+def summary(items: list[Item]) -> dict[str, Any]:
     tags, digests = names_of(items)
     first = items[0]
     config = ((first.parts.document if first.parts else {}).get("config")) or {}
@@ -79,7 +79,7 @@ def _row(items: list[Item]) -> dict[str, Any]:
     }
 
 
-def _fits(world: World, row: Mapping[str, Any], filters: Mapping[str, list[str]]) -> bool:
+def fits(world: World, row: Mapping[str, Any], filters: Mapping[str, list[str]]) -> bool:
     dangling = truth(filters, "dangling")
     now = time.time()
     marks = {key: [_created(world, word) for word in filters.get(key, ())] for key in ("before", "since")}
