@@ -92,10 +92,15 @@ def test_attestations_go_to_a_registry_with_the_image(tmp_path):
         }
         layers = fetch(host, f"manifests/{attestation['digest']}", "manifest")["layers"]
         statements = [fetch(host, f"blobs/{each['digest']}") for each in layers]
-        # An image that was pulled is the image alone.
+        # Those of an image that was pulled are fetched when somebody asks for them, and are here then.
         elsewhere.run("image", "pull", "-q", f"{host}/other:1")
-        assert json.loads(elsewhere.run("image", "inspect", "--attestations", f"{host}/other:1").stdout) == []
         assert inspect(elsewhere, f"{host}/other:1") == inspect(here, f"{host}/other:1")
+        content = ContentStore(f"{elsewhere.home}/data/content")
+        top = content.entry(f"{host}/other:1").source
+        assert len(members_here(content, top)) == 1
+        assert attested(elsewhere, f"{host}/other:1") == statements
+        assert len(members_here(content, top)) == 2
+    assert attested(elsewhere, f"{host}/other:1") == statements
     assert json.loads(here.run("image", "inspect", "--attestations", f"{host}/other:1").stdout) == statements
     provenance, bill = statements
     assert provenance["subject"][0]["digest"] == {"sha256": image["digest"].removeprefix("sha256:")}
@@ -103,7 +108,45 @@ def test_attestations_go_to_a_registry_with_the_image(tmp_path):
     [base] = provenance["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert base["uri"].startswith("pkg:oci/base@sha256:")
     assert [row["name"] for row in bill["predicate"]["packages"]] == ["tool"]
-    assert here.run("image", "fsck").returncode == 0
+    for one in (here, elsewhere):
+        assert one.run("image", "fsck").returncode == 0
+
+
+def attested(stack, name):
+    return json.loads(stack.run("image", "inspect", "--attestations", name).stdout)
+
+
+def test_attestations_that_cannot_be_fetched(tmp_path):
+    here, there = (Orchestra(tmp_path / "compose.yaml", tmp_path / name) for name in ("here", "there"))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    with running(tmp_path / "registry") as host:
+        here.run("image", "build", "-q", "--provenance", "true", "-t", f"{host}/other:1", str(tmp_path))
+        here.run("image", "push", "-q", f"{host}/other:1")
+        there.run("image", "pull", "-q", f"{host}/other:1")
+    failed = there.run("image", "inspect", "--attestations", f"{host}/other:1", code=None)
+    assert failed.returncode != 0
+    assert f"registry {host} cannot be reached" in failed.stderr
+
+
+def test_platforms_and_attestations_go_through_an_archive(tmp_path):
+    here, there = (Orchestra(tmp_path / "compose.yaml", tmp_path / name) for name in ("here", "there"))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY Dockerfile /$TARGETARCH\n")
+    options = ("--provenance", "true", "--platform", "linux/amd64,linux/s390x", "-t", "x:1")
+    here.run("image", "build", "-q", *options, str(tmp_path))
+    here.run("image", "tag", "x:1", "y:1")
+    for source, target, path in ((here, there, "one.tar"), (there, here, "two.tar")):
+        source.run("image", "save", "-o", str(tmp_path / path), "x:1", "y:1")
+        target.run("image", "load", "-q", "-i", str(tmp_path / path))
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+    assert inspect(here, "x:1") == inspect(there, "x:1")
+    assert attested(here, "y:1") == attested(there, "y:1") != []
+    there.run("image", "prune", "-f")
+    there.run("image", "load", "-q", "--platform", "linux/s390x", "-i", str(tmp_path / "one.tar"))
+    assert json.loads(there.run("image", "inspect", "x:1").stdout)[0]["Architecture"] == "s390x"
+    there.run("image", "rm", "x:1", "y:1")
+    there.run("image", "prune", "-f")
+    assert there.run("image", "fsck").returncode == 0
+    assert ContentStore(f"{there.home}/data/content").blobs() == []
 
 
 def fetch(host, path, kind="manifest"):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from orchestra.driver.local.image.content.by_id import find_by_id, image_id, is_id, may_be_id
 from orchestra.driver.local.image.content.parts import Parts, load_parts
-from orchestra.driver.local.image.documents.manifest import INDEX, Descriptor
+from orchestra.driver.local.image.documents.manifest import Descriptor
 from orchestra.driver.local.image.naming.name import ImageName, parse_name
 from orchestra.driver.local.image.naming.reference import Registry, Tree, parse_reference
 from orchestra.driver.local.image.store import ImageStore
 from orchestra.driver.local.image.tree import PREFIX
 from orchestra.errors import FatalError, UserError
-from orchestra.model.document import parse_document
 from orchestra.named_tuple import NamedTuple
 from orchestra.record import Record, replace
 
@@ -132,13 +130,15 @@ class Library:
 
     def tag(self, source: str, target: str) -> None:
         """Give the same image another name."""
+        from orchestra.driver.local.image.content.indexes import members_if_whole
+
         name = parse_name(target)
         if name.digest:
             raise UserError(f"{target} has a digest, which a tag cannot have", hint="name a tag")
         with self.content.held():
             item = self.find(source)
             # Of an index that is not all here, the other name means no more than this machine's image.
-            source = item.entry.source if self._is_whole_index(item.entry) else item.entry.digest
+            source = item.entry.source if members_if_whole(self.content, item.entry) else item.entry.digest
             self.content.put_entry(replace(item.entry, reference=str(name), stamp="", source=source))
 
     def remove(self, text: str, *, force: bool = False) -> Removed:
@@ -246,22 +246,14 @@ class Library:
         """What the name is to mean, and what that consists of: of an index everything, if it is here, else only this
         machine's image.
         """
-        from orchestra.driver.local.image.content.indexes import Member, members_here
+        from orchestra.driver.local.image.content.indexes import Member, describe_index, members_if_whole
 
         assert item.parts is not None
-        if self._is_whole_index(item.entry):
-            source = item.entry.source
-            media_type = str(parse_document(self.content.read(source) or b"{}").get("mediaType") or INDEX)
-            return Descriptor(media_type, source, self.content.size(source)), members_here(self.content, source)
+        members = members_if_whole(self.content, item.entry)
+        if members:
+            return describe_index(self.content, item.entry.source), members
         own = Descriptor(item.entry.media_type, item.entry.digest, item.entry.size)
         return own, [Member(own, (item.parts.config_blob, *item.parts.layers))]
-
-    def _is_whole_index(self, entry: Stored) -> bool:
-        """Whether the name means an index, and all of that is here."""
-        from orchestra.driver.local.image.content.indexes import members_here, members_of
-
-        here = members_here(self.content, entry.source) if entry.source != entry.digest else []
-        return bool(here) and len(here) == len(members_of(self.content, entry.source))
 
     @staticmethod
     def _shares(other: Item, parts: Parts) -> bool:
@@ -287,18 +279,13 @@ class Library:
         }
 
     def attestations(self, item: Item) -> list[dict[str, Any]]:
-        """The in-toto statements about it that are here."""
-        from orchestra.driver.local.image.content.indexes import members_here
-        from orchestra.driver.local.image.documents.manifest import ATTESTED, IN_TOTO
+        """The in-toto statements about it. Those of an image from a registry are fetched, if they are not here.
 
-        entry = item.entry
-        members = members_here(self.content, entry.source) if entry.source != entry.digest else []
-        about = [one for one in members if one.manifest.annotations.get(ATTESTED) == entry.digest]
-        found = []
-        for blob in (blob for one in about for blob in one.blobs if blob.media_type == IN_TOTO):
-            with self.content.open(blob.digest) as file:
-                found.append(json.load(file))
-        return found
+        Raises DriverError.
+        """
+        from orchestra.driver.local.image.attested import read_statements
+
+        return read_statements(self.content, item.entry, item.name, self._access)
 
     def history(self, item: Item) -> list[dict[str, Any]]:
         """The newest step first, each with the size of its layer."""

@@ -41,11 +41,12 @@ def load_archive(store: ImageStore, path: str, platform: Platform, what: str = "
         for names, source in _sources(archive, what):
             manifest, _ = source.fetch(platform, content)
             store.unpack(manifest.digest, what)
+            top = source.add_rest(content) if isinstance(source, OciImage) else ""
             for name in names:
                 content.put_entry(
                     Stored(
                         reference=name,
-                        source=manifest.digest,
+                        source=top or manifest.digest,
                         digest=manifest.digest,
                         size=manifest.size,
                         platform=str(platform),

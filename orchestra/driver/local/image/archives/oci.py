@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
 from orchestra.driver.local.image.content.arrival import HERE, Arrival
-from orchestra.driver.local.image.documents.manifest import DOCUMENT_LIMIT, Descriptor, parse_index, parse_manifest
+from orchestra.driver.local.image.documents.manifest import (
+    DOCUMENT_LIMIT,
+    INDEXES,
+    Descriptor,
+    parse_artifact,
+    parse_index,
+    parse_manifest,
+)
 from orchestra.driver.local.image.documents.selection import Selection
 from orchestra.errors import FatalError
+from orchestra.model.document import DocumentError
 
 if TYPE_CHECKING:
     from orchestra.driver.local.image.archives.files import Files
@@ -47,6 +56,29 @@ class OciImage:
         content.add_document(config)
         content.add_document(data)
         return descriptor, data
+
+    def add_rest(self, content: ContentStore) -> str:
+        """Copy what else of an index is there: images for other platforms, and attestations. Returns the digest of the
+        index; empty if the image is in none.
+        """
+        [*others, top] = self._named()
+        if others or top.media_type not in INDEXES:
+            return ""
+        data = self._read(top)
+        with self._selection.documents("its index"):
+            members = parse_index(data)
+        for member in members:
+            # Archives may lack platforms, and what is said of them.
+            with contextlib.suppress(DocumentError, FileNotFoundError):
+                document = self._read(member)
+                manifest = parse_artifact(document)
+                for blob in (manifest.config, *manifest.layers):
+                    with self._files.open(_blob(blob)) as stream:
+                        what = f"{self._what}: {blob.digest}"
+                        content.add(stream, what, digest=blob.digest, size=blob.size)
+                content.add_document(document)
+        content.add_document(data)
+        return top.digest
 
     def arrival(self, digest: str) -> Arrival:
         """All of it was copied at once."""

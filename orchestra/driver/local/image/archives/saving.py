@@ -12,16 +12,19 @@ import json
 import tarfile
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from orchestra.driver.local.image.content.indexes import describe_index, members_if_whole
+from orchestra.driver.local.image.content.parts import load_parts
 from orchestra.driver.local.image.documents.manifest import INDEX, NAMES
 from orchestra.driver.local.image.failure import file_errors
 from orchestra.driver.local.image.library import name_of, refuse_bound
 from orchestra.errors import FatalError
+from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestra.driver.local.image.content.parts import Parts
-    from orchestra.driver.local.image.content.store import ContentStore
+    from orchestra.driver.local.image.content.store import ContentStore, Stored
     from orchestra.driver.local.image.library import Item
     from orchestra.driver.local.image.naming.name import ImageName
 
@@ -34,39 +37,62 @@ class Output(Protocol):
 
 def write_archive(content: ContentStore, items: Sequence[tuple[Item, bool]], output: Output) -> None:
     """items: each with whether to save its name. The caller holds the store. Raises DriverError."""
-    names: dict[str, list[ImageName]] = {}
-    images: dict[str, tuple[Item, Parts]] = {}
+    tops: dict[str, _Top] = {}
     for item, by_name in items:
         if item.parts is None:
             raise FatalError(f"image {item.entry.reference} is damaged", hint="run `orchestra image fsck` for details")
-        refuse_bound(item.parts, item.entry.reference or item.id)
-        images[item.entry.digest] = (item, item.parts)
-        listed = names.setdefault(item.entry.digest, [])
+        top = _top_of(content, item, item.parts)
+        listed = tops.setdefault(top.row["digest"], top).names
         name = name_of(item.entry.reference) if by_name and item.entry.reference else None
         if name and name.tag and not name.digest and name not in listed:
             listed.append(name)
-    blobs: dict[str, int] = {}
-    for item, parts in images.values():
-        blobs[item.entry.digest] = item.entry.size
-        blobs.update((blob.digest, blob.size) for blob in (parts.config_blob, *parts.layers))
+    blobs = {digest: size for top in tops.values() for digest, size in top.blobs.items()}
     with file_errors("archive"), tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]  # it asks for less than typeshed
         for digest, size in sorted(blobs.items()):
             _add_blob(tar, content, digest, size)
-        descriptors = [row for item, _ in images.values() for row in _descriptors(item, names[item.entry.digest])]
+        descriptors = [row for top in tops.values() for row in top.descriptors()]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors}
         _add(tar, "index.json", index)
-        _add(tar, "manifest.json", [_docker_row(parts, names[digest]) for digest, (_, parts) in images.items()])
+        _add(tar, "manifest.json", [_docker_row(top.parts, top.names) for top in tops.values()])
         _add(tar, "oci-layout", {"imageLayoutVersion": "1.0.0"})
 
 
-def _descriptors(item: Item, names: Iterable[ImageName]) -> list[dict[str, Any]]:
-    entry = item.entry
+class _Top(NamedTuple):
+    """A row of ``index.json``. parts: of the image for this machine. blobs: sizes of all that it leads to."""
+
+    row: Mapping[str, Any]
+    parts: Parts
+    blobs: Mapping[str, int]
+    names: list[ImageName]
+
+    def descriptors(self) -> list[dict[str, Any]]:
+        tag, whole = NAMES
+        plain = dict(self.row)
+        return [{**plain, "annotations": {whole: str(name), tag: name.tag}} for name in self.names] or [plain]
+
+
+def _top_of(content: ContentStore, item: Item, parts: Parts) -> _Top:
+    """The index that the name means, if all of it is here, with its platforms and attestations; else the image."""
+    entry, what = item.entry, item.entry.reference or item.id
+    refuse_bound(parts, what)
+    members = members_if_whole(content, entry)
+    if not members:
+        blobs = {entry.digest: entry.size, **{blob.digest: blob.size for blob in (parts.config_blob, *parts.layers)}}
+        return _Top(_row_of(entry), parts, blobs, [])
+    index = describe_index(content, entry.source)
+    blobs = {index.digest: index.size}
+    for member in members:
+        if not member.is_attestation and (of_member := load_parts(content, member.manifest.digest)):
+            refuse_bound(of_member, what)
+        blobs.update((blob.digest, blob.size) for blob in (member.manifest, *member.blobs))
+    return _Top({"mediaType": index.media_type, "digest": index.digest, "size": index.size}, parts, blobs, [])
+
+
+def _row_of(entry: Stored) -> dict[str, Any]:
     system, _, rest = entry.platform.partition("/")
     architecture, _, variant = rest.partition("/")
     platform = {"architecture": architecture, "os": system, **({"variant": variant} if variant else {})}
-    plain = {"mediaType": entry.media_type, "digest": entry.digest, "size": entry.size, "platform": platform}
-    tag, whole = NAMES
-    return [{**plain, "annotations": {whole: str(name), tag: name.tag}} for name in names] or [plain]
+    return {"mediaType": entry.media_type, "digest": entry.digest, "size": entry.size, "platform": platform}
 
 
 def _docker_row(parts: Parts, names: Iterable[ImageName]) -> dict[str, Any]:

@@ -8,18 +8,19 @@ from orchestra.driver.local.image.content.parts import load_parts
 from orchestra.driver.local.image.documents.manifest import (
     ATTESTATION,
     ATTESTATION_MANIFEST,
+    INDEX,
+    Descriptor,
     parse_artifact,
     parse_index,
 )
 from orchestra.errors import FatalError
-from orchestra.model.document import DocumentError
+from orchestra.model.document import DocumentError, parse_document
 from orchestra.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestra.driver.local.image.content.store import ContentStore, Stored
-    from orchestra.driver.local.image.documents.manifest import Descriptor
 
 
 class Member(NamedTuple):
@@ -47,6 +48,12 @@ def members_here(content: ContentStore, digest: str) -> list[Member]:
     return found
 
 
+def members_if_whole(content: ContentStore, entry: Stored) -> list[Member]:
+    """Those of the index that a name means, if all of it is here; none for other images."""
+    here = members_here(content, entry.source) if entry.source != entry.digest else []
+    return here if len(here) == len(members_of(content, entry.source)) else []
+
+
 def members_of(content: ContentStore, digest: str) -> tuple[Descriptor, ...]:
     """Of the index with this digest; none if it is not here, or something else."""
     data = content.read_if_sound(digest)
@@ -54,6 +61,12 @@ def members_of(content: ContentStore, digest: str) -> tuple[Descriptor, ...]:
         return parse_index(data) if data is not None else ()
     except DocumentError:
         return ()
+
+
+def describe_index(content: ContentStore, digest: str) -> Descriptor:
+    """Of an index that is here."""
+    document = parse_document(content.read(digest) or b"{}")
+    return Descriptor(str(document.get("mediaType") or INDEX), digest, content.size(digest))
 
 
 def named_images(content: ContentStore, entries: Iterable[Stored]) -> set[str]:
