@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestra.build.attestation.packages import parse_apk, parse_dpkg, parse_rpm, parse_system
+from orchestra.build.attestation.rpm_databases import DatabaseError, headers_of_hash, headers_of_slots
 from orchestra.driver.local.image.layers.lookup import find, list_names, read_file
 from orchestra.errors import FatalError
 
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 LIMIT = 256 << 20
 DPKG, DPKG_PARTS = "/var/lib/dpkg/status", "/var/lib/dpkg/status.d"
 APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
-RPM = ("/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite")
-OTHER_RPM = ("Packages", "Packages.db")
-"""Databases of rpm before 4.16, and of SUSE."""
+RPM = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
 SYSTEM = ("/etc/os-release", "/usr/lib/os-release")
 LARGEST = 64 << 20
 """Bytes of a header."""
@@ -47,16 +46,13 @@ def read_packages(layers: Sequence[str], warn: Callable[[str], None]) -> list[Pa
         found += parse_dpkg(_text(layers, path))
     for path in APK:
         found += parse_apk(_text(layers, path))
-    for path in RPM:
+    for path, read in ((f"{directory}/{name}", read) for directory in RPM for name, read in DATABASES.items()):
         data = read_file(layers, path, limit=LIMIT)
         if data is not None:
             try:
-                found += parse_rpm(_headers(data))
-            except FatalError as error:
+                found += parse_rpm(read(data))
+            except (FatalError, DatabaseError) as error:
                 warn(f"{path}: {error}")
-    for path in (f"{path.rpartition('/')[0]}/{name}" for path in RPM for name in OTHER_RPM):
-        if find(layers, path) is not None:
-            warn(f"{path} is a package database of a kind that is not read: its packages are left out")
     return found
 
 
@@ -64,7 +60,7 @@ def _text(layers: Sequence[str], path: str) -> str:
     return (read_file(layers, path, limit=LIMIT) or b"").decode(errors="replace")
 
 
-def _headers(data: bytes) -> Iterator[bytes]:
+def headers_of_sqlite(data: bytes) -> Iterator[bytes]:
     """Raises FatalError. data: a database of SQLite, which the image may have made up."""
     import sqlite3
     from contextlib import closing
@@ -83,3 +79,7 @@ def _headers(data: bytes) -> Iterator[bytes]:
                     yield header
         except (sqlite3.Error, OverflowError) as error:
             raise FatalError(f"the package database cannot be read: {error}") from error
+
+
+DATABASES = {"rpmdb.sqlite": headers_of_sqlite, "Packages": headers_of_hash, "Packages.db": headers_of_slots}
+"""Of rpm: since 4.16, before that, and SUSE's."""
