@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestra.build.attestation.scanned import find_scanned
 from orchestra.build.configuration import ImageConfiguration, render_configuration
 from orchestra.build.evaluate import evaluate_stage
 from orchestra.build.globals import proxy_variables
@@ -62,7 +63,8 @@ def make_graph(dockerfile: Dockerfile, options: Options, images: Mapping[BaseIma
         configuration.platform or stage.platform,
         configuration.author,
     )
-    return Graph(tuple(steps.steps), steps.labels, result, frozenset(steps.uncached))
+    scanned = find_scanned(stages, evaluated)
+    return Graph(tuple(steps.steps), steps.labels, result, frozenset(steps.uncached), scanned)
 
 
 def evaluate(stages: Stages, steps: Steps, remark: Callable[[Remark], None]) -> dict[int, Evaluated]:

@@ -259,10 +259,17 @@ class Graph(Record):
     """A build: steps that refer to steps before them, a label for each that has one, and what comes out.
 
     Only what the result needs is in it. uncached: steps that are to be carried out even if their result is known
-    (``--no-cache`` and ``--no-cache-filter``).
+    (``--no-cache`` and ``--no-cache-filter``). scanned: names and trees of further stages whose packages the bill of
+    materials is to say.
     """
 
     steps: tuple[Step, ...]
     labels: Mapping[int, Label]
     result: Result
     uncached: frozenset[int] = frozenset()
+    scanned: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def wanted(self) -> list[int]:
+        """The steps whose trees have to be there in the end."""
+        return [self.result.tree, *(tree for _, tree in self.scanned)]

@@ -287,3 +287,24 @@ def test_values_that_grow_are_limited():
         mistakes("FROM a\n" + "\n".join(lines))[0][1] == "with their variables the instructions are longer than 64 MiB"
     )
     assert "longer than 1 MiB" in mistakes("FROM a\nENV A=xx\n" + "ENV A=$A$A\n" * 40)[0][1]
+
+
+SCANNED = "FROM x AS one{one}\nFROM one AS two\nFROM x AS unneeded\nFROM x\nCOPY --from=two / /\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "one", "given", "expected"),
+    [
+        ("", "", {}, []),
+        ("", "", {"BUILDKIT_SBOM_SCAN_STAGE": "true"}, []),
+        ("ARG BUILDKIT_SBOM_SCAN_STAGE=true\n", "", {}, ["one", "two"]),
+        ("ARG BUILDKIT_SBOM_SCAN_STAGE=two,unneeded\n", "", {}, ["two"]),
+        ("ARG BUILDKIT_SBOM_SCAN_STAGE=True\n", "\nARG BUILDKIT_SBOM_SCAN_STAGE=0", {}, []),
+        ("ARG BUILDKIT_SBOM_SCAN_STAGE\n", "", {"BUILDKIT_SBOM_SCAN_STAGE": "one"}, ["one"]),
+        ("", "\nARG BUILDKIT_SBOM_SCAN_STAGE=one", {}, ["one"]),
+    ],
+)
+def test_stages_that_a_bill_of_materials_covers(before, one, given, expected):
+    graph = graph_of(before + SCANNED.format(one=one), replace(OPTIONS, arguments=given))
+    assert [name for name, _ in graph.scanned] == expected
+    assert graph.wanted == [graph.result.tree, *(tree for _, tree in graph.scanned)]

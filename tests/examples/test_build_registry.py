@@ -163,6 +163,31 @@ def test_attestations_that_are_asked_for_wrongly(tmp_path):
     assert "mode is some, not min or max" in failed.stderr
 
 
+def test_stages_that_are_to_be_scanned_have_bills_of_their_own(tmp_path):
+    stack = Orchestra(tmp_path / "compose.yaml", tmp_path / "home")
+    for name in ("tools", "app"):
+        (tmp_path / name).write_text(f"Package: of-{name}\nVersion: 1\n")
+    (tmp_path / "Dockerfile").write_text("""\
+FROM scratch AS tools
+ARG BUILDKIT_SBOM_SCAN_STAGE=true
+COPY tools /var/lib/dpkg/status
+COPY app /made
+FROM scratch
+COPY app /var/lib/dpkg/status
+COPY --from=tools /made /
+""")
+    bills = []
+    for _ in range(2):
+        # The second time nothing is carried out.
+        stack.run("image", "build", "-q", "--sbom", "true", "-t", "x:1", str(tmp_path))
+        bills = [one["predicate"] for one in attested(stack, "x:1")]
+        assert [[row["name"] for row in bill["packages"]] for bill in bills] == [["of-app"], ["of-tools"]]
+        assert len({bill["documentNamespace"] for bill in bills}) == 2
+    off = ("--build-arg", "BUILDKIT_SBOM_SCAN_STAGE=false")
+    stack.run("image", "build", "-q", "--sbom", "true", *off, "-t", "x:1", str(tmp_path))
+    assert len(attested(stack, "x:1")) == 1
+
+
 def test_each_platform_has_attestations_of_its_own(tmp_path):
     stack = Orchestra(tmp_path / "compose.yaml", tmp_path / "home")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY Dockerfile /$TARGETARCH\n")

@@ -19,11 +19,12 @@ _UNKNOWN = "NOASSERTION"
 
 
 def render_bill(
-    packages: Iterable[Package], system: System, digest: str, created: float, tool: str
+    packages: Iterable[Package], system: System, digest: str, created: float, tool: str, stage: str = ""
 ) -> dict[str, object]:
     """The predicate: what the databases of package managers say, and nothing besides.
 
-    digest: of the image's manifest. created: Unix time. tool: this program with its version.
+    digest: of the image's manifest. created: Unix time. tool: this program with its version. stage: the one that they
+    are of, if they are not those of the image itself.
     """
     rows = {url_of(package, system): package for package in packages}
     described = [_package(url, package) for url, package in sorted(rows.items())]
@@ -32,8 +33,8 @@ def render_bill(
         "spdxVersion": "SPDX-2.3",
         "SPDXID": document,
         "dataLicense": "CC0-1.0",
-        "name": digest,
-        "documentNamespace": f"urn:orchestra:bill:{digest}",
+        "name": f"{digest} {stage}".rstrip(),
+        "documentNamespace": f"urn:orchestra:bill:{digest}{f':{stage}' if stage else ''}",
         "creationInfo": {
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created)),
             "creators": [f"Tool: {tool}"],

@@ -58,9 +58,16 @@ def add_attestations(content: ContentStore, statements: Sequence[Mapping[str, An
 
 
 def make_statements(
-    attesting: Attesting, course: Course, image: str, layers: Sequence[str], warn: Callable[[str], None]
+    attesting: Attesting,
+    course: Course,
+    image: str,
+    layers: Sequence[str],
+    stages: Mapping[str, Sequence[str]],
+    warn: Callable[[str], None],
 ) -> list[dict[str, object]]:
-    """image: the digest of its manifest. layers: its directories, topmost first. Raises DriverError."""
+    """image: the digest of its manifest. layers: its directories, topmost first. stages: those of further stages that
+    the bill of materials covers, by name. Raises DriverError.
+    """
     platform = course.graph.result.platform
     urls = [image_url(name.familiar, name.tag, platform) for name in map(parse_name, attesting.names)]
     found = []
@@ -71,9 +78,10 @@ def make_statements(
     if bill is not None:
         if bill.generator:
             warn(f"{bill.generator} is not run: the bill of materials has what the package managers of the image know")
-        packages = read_packages(layers, warn)
-        predicate = render_bill(packages, read_system(layers), image, course.time, f"orchestra-{__version__}")
-        found.append(render_statement(urls, image, KIND, predicate))
+        for stage, directories in {"": layers, **stages}.items():
+            packages, system = read_packages(directories, warn), read_system(directories)
+            predicate = render_bill(packages, system, image, course.time, f"orchestra-{__version__}", stage)
+            found.append(render_statement(urls, image, KIND, predicate))
     return found
 
 

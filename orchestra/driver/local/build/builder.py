@@ -141,6 +141,8 @@ class Builder:
         began = time.time()
         layers = Layers(self._home, self._trees, self._store.content, given.epoch)
         given = replace(given, trees={image: base.tree for image, base in bases.items()})
+        if given.attesting is None or given.attesting.wanted.bill is None:
+            graph = replace(graph, scanned=())
         try:
             platform = parse_platform(graph.result.platform, os.uname().machine)
             with self._caches(given, platform, hear) as caches:
@@ -159,7 +161,8 @@ class Builder:
                 parts = self._store.parts(added.digest)
                 assert parts is not None, added.digest
                 course = course_of(graph, execution, given, bases, parts, began)
-                self._attest(given.attesting, course, added, parts, names, hear)
+                scanned = {name: self._trees.layers(execution.made[tree].tree) for name, tree in graph.scanned}
+                self._attest(given.attesting, course, added, parts, scanned, names, hear)
             return added
         finally:
             layers.close()
@@ -236,7 +239,14 @@ class Builder:
         return added
 
     def _attest(
-        self, attesting: Attesting, course: Course, added: Added, parts: Parts, names: Sequence[str], hear: Hear
+        self,
+        attesting: Attesting,
+        course: Course,
+        added: Added,
+        parts: Parts,
+        scanned: Mapping[str, Sequence[str]],
+        names: Sequence[str],
+        hear: Hear,
     ) -> None:
         """Names mean an index of the image and its attestations from then on."""
         from orchestra.driver.local.build.attestations import add_attestations, make_statements
@@ -248,7 +258,7 @@ class Builder:
         def warn(line: str) -> None:
             hear(StageOutput(ATTEST, f"warning: {line}"))
 
-        statements = make_statements(attesting, course, added.digest, layers, warn)
+        statements = make_statements(attesting, course, added.digest, layers, scanned, warn)
         self._attested[added.digest] = add_attestations(self._store.content, statements, added.digest)
         if names:
             self.name_index({course.graph.result.platform: added}, names)

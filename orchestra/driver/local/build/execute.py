@@ -181,7 +181,7 @@ class Execution:
 
     def _bring(self, cached: set[int]) -> bool:
         """Fetch the trees that are needed here. If one cannot be fetched, none count any more, and it is said."""
-        wanted = {self._graph.result.tree}
+        wanted = set(self._graph.wanted)
         for number in self._find_needed(cached):
             wanted.update(parents_of(self._graph.steps[number]))
         if any(target.every_step for target in self._given.cache_to):
@@ -220,7 +220,7 @@ class Execution:
 
     def _find_needed(self, cached: set[int]) -> set[int]:
         needed: set[int] = set()
-        asked = [self._graph.result.tree]
+        asked = self._graph.wanted
         while asked:
             number = asked.pop()
             if number not in needed and number not in cached and is_made(self._graph.steps[number]):
