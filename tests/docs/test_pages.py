@@ -48,6 +48,7 @@ UNTESTED = {
     "$ orchestra web --read-only": "it serves until it is stopped",
     "$ orchestra web --url https://stack.example.com": "likewise",
     "$ orchestra --host ssh://root@server.example up -d": "it needs another machine, see tests/ssh",
+    "$ orchestra --host ssh://root@server.example ui": "likewise",
     "$ orchestra create": "likewise",
     "$ ORCHESTRA_HOST= orchestra image save shop/web:1.4 > web.tar": "likewise",
     "$ ssh -L 7070:127.0.0.1:7070 server orchestra -p shop web": "it needs another machine",
