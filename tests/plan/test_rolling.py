@@ -9,7 +9,7 @@ import pytest
 from orchestra.model.container import Endpoint, Port
 from orchestra.model.desired import Earlier
 from orchestra.model.health import Health, HealthStatus
-from orchestra.model.observed import Check, Exited, Observed, Running
+from orchestra.model.observed import Check, Exited, Observed, Running, Verb
 from orchestra.model.sharing import Host
 from orchestra.model.update import Ending, Failing, FailureAction, Order, Update
 from orchestra.model.wish import Goal, Wish
@@ -70,7 +70,8 @@ def test_what_a_paused_update_has_left_alone_does_not_go_with_its_dependency():
     after = stack(service("db"), service("web", "db!", config_hash="v2", update=Update()), at=200.0)
     after = replace(after, failing={"web": Failing(Ending.PAUSED, 210.0, "")})
     world = changed(world_after(before), "s-db-1", created_at=300.0)
-    assert planned(before, world, 400.0).startswith("1.  stop   container/s-web-1  s-db-1 was replaced")
+    (stopped,) = plan(before, world, {}, 310.0).ready
+    assert (stopped.verb, stopped.resource.name, stopped.reason) == (Verb.STOP, "s-web-1", "s-db-1 was replaced")
     check = Check("v2", world.images["app"].digest, 201.0)
     paused = plan(after, replace(world, checked={"s-web-1": check}), {}, 400.0)
     assert paused.ready == ()
