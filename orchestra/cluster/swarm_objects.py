@@ -43,15 +43,18 @@ def take_away(
     pause: Callable[[float], object] = time.sleep,
     seconds: float = 60.0,
 ) -> None:
-    """And wait until the containers of its services are gone. Raises FatalError for what is left after that time.
+    """And wait until the containers of its services are gone. Raises FatalError for what is left after that time, and
+    the time that the services have to stop.
 
     A node that is down removes its containers when it comes back: that is told instead of waited for.
     """
-    deadline = clock() + seconds
     left = [(kind, name, identity_of(item)) for kind, those in items.items() for name, item in those.items()]
     services, named = items.get("services", {}), {"label": [f"{NAMESPACE}={stack}"]}
     found = manager.get("/services", filters=named) if services else ()
-    removed = {item["ID"] for item in found if item["Spec"]["Name"] in services}
+    ending = [item for item in found if item["Spec"]["Name"] in services]
+    removed = {item["ID"] for item in ending}
+    seconds += max(map(_grace, ending), default=0.0)
+    deadline = clock() + seconds
     while left:
         kept = []
         for kind, name, identity in left:
@@ -73,6 +76,11 @@ def take_away(
         pause(PAUSE)
     for name in sorted(lost):
         tell(f"node/{name}", "is down: containers on it are removed when it comes back")
+
+
+def _grace(service: Object) -> float:
+    """Seconds that a container has to stop."""
+    return float(service["Spec"]["TaskTemplate"]["ContainerSpec"].get("StopGracePeriod") or 0) / 1e9
 
 
 def _nodes_with_tasks(manager: Manager, stack: str, services: Collection[str], lost: set[str]) -> list[str]:

@@ -256,10 +256,13 @@ def test_taking_away_waits_for_containers(engine, shop, deploy, manager, clock):
     deploy(shop())
     engine.leftover = engine.tasks(engine.items["services"]["stack_web"])
 
+    spec = engine.items["services"]["stack_web"]["Spec"]["TaskTemplate"]["ContainerSpec"]
+    spec["StopGracePeriod"] = 90 * 10**9
+
     def take():
         take_away(manager, "stack", of_stack(manager, "stack"), lambda *_: None, clock, clock.pause)
 
-    with pytest.raises(FatalError, match="containers on node-1 still run after 60 seconds"):
+    with pytest.raises(FatalError, match="containers on node-1 still run after 150 seconds"):
         take()
     deploy(shop())
     engine.leftover = engine.tasks(engine.items["services"]["stack_web"])
