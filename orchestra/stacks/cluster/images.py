@@ -34,8 +34,11 @@ def check_local(source: Source) -> None:
 
 def check_pushed(asked: Asked, source: Source) -> None:
     """Raises ComposeError for images that were built here and that their registries do not have."""
+    built = [*_built(source)]
+    if not built:
+        return
     library, found = open_library(asked.context), []
-    for key, image, name in _built(source):
+    for key, image, name in built:
         if _is_here(library, image) and _is_missing(asked, image, name):
             hint = "add --push, or run orchestra push"
             found.append(_diagnostic(source, key, "image", f"{image} exists only on this machine", hint))
