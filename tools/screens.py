@@ -36,7 +36,7 @@ LARGEST = 120_000
 """Bytes of a picture."""
 PATIENCE = 60.0
 """Seconds."""
-APPLETS = "sh touch sleep cat echo httpd wget mkdir true stty ls ps tail seq"
+APPLETS = "sh touch sleep cat dd echo head httpd wget mkdir true stty ls ps tail seq yes"
 FILE = """
 name: shop
 x-base: &base {image: "shop/base:1", init: true}
@@ -108,7 +108,7 @@ def running(text: str) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="orchestra-screens-") as folder:
         stack = Stack(Path(folder), text)
         archive = Path(folder, "root.tar")
-        _write_root(archive)
+        write_root(archive)
         stack.run("image", "import", str(archive), "shop/base:1")
         try:
             stack.run("up", "-d")
@@ -117,7 +117,7 @@ def running(text: str) -> Iterator[Stack]:
             stack.run("down", "-v", "-t", "0")
 
 
-def _write_root(path: Path) -> None:
+def write_root(path: Path) -> None:
     busybox = shutil.which("busybox")
     assert busybox is not None, "needs busybox, linked statically (Debian: busybox-static)"
     with tarfile.open(path, "w") as tar:
