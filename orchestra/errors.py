@@ -123,9 +123,14 @@ class FatalError(DriverError):
     """The same call fails again until the file or the machine changes: ``up`` ends with it."""
 
 
+_LONGEST = 400
+"""Characters of a path in a message. Containers make paths of thousands."""
+
+
 def describe(error: OSError) -> str:
-    """``PATH: No such file or directory``, without Python's number."""
+    """``PATH: No such file or directory``, without Python's number; of a very long path only the ends."""
     if error.filename is None or error.strerror is None:
         return error.strerror or str(error)
     paths = [os.fsdecode(each) for each in (error.filename, error.filename2) if isinstance(each, (str, bytes))]
-    return f"{' -> '.join(paths) or error.filename}: {error.strerror}"
+    shown = [path if len(path) <= _LONGEST else f"{path[: _LONGEST // 2]}…{path[-_LONGEST // 2 :]}" for path in paths]
+    return f"{' -> '.join(shown) or error.filename}: {error.strerror}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from errno import EBUSY
 
 from orchestra.linux import whole_files
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+GONE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 def remove_tree(path: str) -> None:
@@ -86,16 +88,59 @@ def mount_of(fd: int) -> bytes:
 
 
 def tree_size(path: str) -> int:
-    """Bytes on disk of everything below, counting each file once however many names it has."""
+    """Bytes on disk of everything below, counting each file once however many names it has; 0 if it is no directory.
+
+    A tree may be deeper than the longest path that the kernel takes, and than descriptors may be open. What may not be
+    read, or is removed meanwhile, is left out.
+    """
+    try:
+        here = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except GONE:
+        return 0
+    levels: list[tuple[tuple[int, int], list[str]]] = []
     seen: set[int] = set()
     total = 0
-    for parent, directories, files in os.walk(path):
-        for name in (*directories, *files):
+    try:
+        names = _names(here)
+        while names or levels:
+            if not names:
+                above, names = levels.pop()
+                here = _exchange(here, os.open("..", DIRECTORY, dir_fd=here))
+                if _identity(here) != above:
+                    break  # a container has moved it meanwhile, so what is above is something else
+                continue
             try:
-                status = os.lstat(f"{parent}/{name}")
-            except FileNotFoundError:
-                continue  # a container is using it
-            if status.st_ino not in seen:
-                seen.add(status.st_ino)
-                total += status.st_blocks * 512
+                name = names.pop()
+                status = os.stat(name, dir_fd=here, follow_symlinks=False)
+                if status.st_ino not in seen:
+                    seen.add(status.st_ino)
+                    total += status.st_blocks * 512
+                if stat.S_ISDIR(status.st_mode):
+                    below = os.open(name, DIRECTORY, dir_fd=here)
+                    levels.append((_identity(here), names))
+                    here = _exchange(here, below)
+                    names = _names(here)
+            except GONE:
+                continue
+    except FileNotFoundError:
+        pass  # where it is has been removed, so there is no way up
+    finally:
+        os.close(here)
     return total
+
+
+def _names(directory: int) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except GONE:
+        return []
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def _exchange(old: int, new: int) -> int:
+    os.close(old)
+    return new

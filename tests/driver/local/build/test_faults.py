@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.build.step import ContextFiles, Copy, Scratch, SecretMount
+from orchestra.build.step import ContextFiles, Copy, Run, Scratch, SecretMount
 from orchestra.driver.local.build.execute import StepError
+from orchestra.driver.local.build.upkeep import forget_builds
 from orchestra.driver.local.image.content.check import check_store
+from orchestra.driver.local.image.content.collect import collect
+from orchestra.driver.local.snapshot import Snapshotter
 from orchestra.errors import OrchestraError
 from orchestra.home import Home
 from orchestra.linux.mounts import mount
-from tests.driver.local.build.making import MACHINE, build, graph, shell
+from tests.driver.local.build.making import MACHINE, PATH, build, graph, shell
 from tests.driver.local.build.test_cache import leftovers
 from tests.driver.local.image.making import needs_root
 
@@ -118,3 +121,20 @@ def test_damaged_blobs_are_found_and_made_again(home, tmp_path, damage):
     again = build(home, wanted, tmp_path, names=("docker.io/library/x:1",))
     assert check_store(home).is_sound
     assert again.files() == first.files()
+
+
+def test_paths_that_are_as_long_as_the_kernel_takes_them(home):
+    """Those of the machine to such a file are longer: it can be measured and removed all the same."""
+    deep = f"p=; for i in $(seq 20); do p=$p/{'a' * 200}; done; mkdir -p $p; echo x > $p/file"
+    assert build(home, graph(MACHINE, shell(0, deep))).made == [1]
+    forget_builds(home)
+    collect(home)
+    assert check_store(home).is_sound
+    assert Snapshotter(home).chain_ids() == []
+
+
+def test_paths_that_are_longer_than_the_kernel_takes_them(home):
+    deep = 'cd /; for i in $(seq 30); do mkdir "$0"; cd -P "$0"; done'
+    with pytest.raises(StepError, match="File name too long"):
+        build(home, graph(MACHINE, Run(0, ("/bin/sh", "-ec", deep, "a" * 200), PATH)))
+    assert leftovers(home) == []

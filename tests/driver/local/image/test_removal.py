@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from orchestra.driver.local.image.removal import remove_tree
+from orchestra.driver.local.image.removal import remove_tree, tree_size
 from orchestra.linux.mounts import mount
 
 from .making import in_mount_namespace
@@ -36,8 +36,10 @@ def test_links_inside_are_not_followed(tmp_path):
     assert not (tmp_path / "tree").exists()
 
 
-def test_trees_deeper_than_paths_and_stacks_allow_are_removed(tmp_path):
+def test_trees_deeper_than_paths_and_stacks_allow_are_measured_and_removed(tmp_path):
     (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/other").write_bytes(bytes(4096))
+    os.link(tmp_path / "tree/other", tmp_path / "tree/another")
     fd = os.open(tmp_path / "tree", os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(5000):
         os.mkdir("deep", dir_fd=fd)
@@ -45,7 +47,9 @@ def test_trees_deeper_than_paths_and_stacks_allow_are_removed(tmp_path):
         os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
         os.close(fd)
         fd = below
+    blocks = os.fstat(fd).st_blocks * 5000 + os.stat(tmp_path / "tree/other").st_blocks
     os.close(fd)
+    assert tree_size(str(tmp_path / "tree")) == blocks * 512 > 0
     remove_tree(str(tmp_path / "tree"))
     assert list(tmp_path.iterdir()) == []
 
@@ -87,3 +91,11 @@ def test_mounts_are_never_entered(tmp_path, point):
         return (tmp_path / "precious/file").exists()
 
     assert in_mount_namespace(attempt)
+
+
+def test_what_is_no_directory_has_no_size(tmp_path):
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/link").symlink_to("..")
+    assert [tree_size(str(tmp_path / name)) for name in ("file", "missing")] == [0, 0]
+    assert tree_size(str(tmp_path / "tree")) == os.lstat(tmp_path / "tree/link").st_blocks * 512
