@@ -162,10 +162,11 @@ class Schedule:
     def check_ages(self) -> None:
         """What goes with another container that runs is not older than that one, even if that was made anew.
 
-        A replica that a paused update has left alone stays: once stopped, it would come back as what has failed. So
-        does what could not start again, since it waits for the other one to be healthy, which that is not.
+        A replica that a paused update has left alone stays, or one whose new definition cannot be: once stopped, it
+        would come back as what has failed. So does what could not start again, since the other one has failed, or is
+        not healthy.
         """
-        containers = self.world.observed.containers
+        containers, hopeless = self.world.observed.containers, self.simulation.running.plan.hopeless
         for spec in self.desired.of_services:
             container = containers.get(spec.name)
             if container is None or not isinstance(container.status, Running):
@@ -174,9 +175,12 @@ class Schedule:
                 first = containers.get(f"{STACK}-{dependency.service}-1")
                 if first is None or not isinstance(first.status, Running):
                     continue
-                if dependency.condition is Condition.HEALTHY and first.status.health.status is HealthStatus.UNHEALTHY:
+                is_ill = first.status.health.status is HealthStatus.UNHEALTHY
+                has_failed = ResourceId.container(first.name) in hopeless
+                if has_failed or (is_ill and dependency.condition is Condition.HEALTHY):
                     continue
-                held = spec.service in self.desired.failing and container.config_hash != spec.config_hash
+                held = spec.service in self.desired.failing or ResourceId.container(spec.name) in hopeless
+                held = held and container.config_hash != spec.config_hash
                 if dependency.restart and dependency.service not in self.desired.failing and not held:
                     known = container.runs_with.get(first.name)
                     assert known == first.id, f"{spec.name} did not go with {first.name}"
