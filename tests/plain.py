@@ -81,8 +81,9 @@ class Plain:
         """A process in the mount namespace, which lives as long as this object."""
         etc = self.path / "etc"
         etc.mkdir()
-        (etc / "passwd").write_text(f"plain:x:{self.uid}:{self.uid}::{self.path}:/bin/sh\n")
-        (etc / "group").write_text(f"plain:x:{self.uid}:\n")
+        own = {"passwd": f"plain:x:{self.uid}:{self.uid}::{self.path}:/bin/sh\n", "group": f"plain:x:{self.uid}:\n"}
+        for name, line in own.items():
+            (etc / name).write_text(Path("/etc", name).read_text() + line)
         for name in ("subuid", "subgid"):
             (etc / name).write_text(f"plain:{BEYOND}:{COUNT}\n" if ids else "")
         covered = {}

@@ -1,4 +1,7 @@
-"""Finding a running container again if its record is damaged: its control group tells which process is its first."""
+"""Finding a running container again if its record is damaged: its control group tells which process is its first.
+
+Without a group, its processes are those whose root writes to the container's snapshot.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from contextlib import suppress
 from orchestra.container.directory import DamagedFile
 from orchestra.container.settings import load_settings
 from orchestra.linux import cgroup, process
+from orchestra.linux.mounts.roots import processes_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ def find_again(files: ContainerDirectory, *, gone: bool = False) -> bool:
     """
     if not (gone or files.has("state.json")) or files.load_process("state.json") or files.has("exit.json"):
         return False
-    first = _first_process(group_of(files).processes())
+    first = _first_process(group_of(files).processes() or list(processes_over(_uppers(files))))
     if first is None:
         return False
     pid, start_time = first
@@ -46,6 +50,17 @@ def find_again(files: ContainerDirectory, *, gone: bool = False) -> bool:
     except FileNotFoundError:
         return False  # its directory is being removed: there is no such container any more
     return True
+
+
+def _uppers(files: ContainerDirectory) -> list[str]:
+    """Where its root writes to; none if its settings are damaged."""
+    try:
+        layers = load_settings(files).rootfs
+    except (FileNotFoundError, DamagedFile):
+        return []
+    options = [option for layer in layers if "target" not in layer for option in layer["options"]]
+    found = [option.removeprefix("upperdir=") for option in options if option.startswith("upperdir=")]
+    return found or [layer["source"] for layer in layers if layer["type"] == "bind"]
 
 
 def _first_process(pids: list[int]) -> Process | None:

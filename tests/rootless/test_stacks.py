@@ -204,6 +204,20 @@ def test_when_the_run_directory_is_removed_containers_are_ended_and_begun_anew(m
     eventually(lambda: not plain.processes(), 60)
 
 
+def test_a_container_is_found_again_by_its_root_if_the_file_that_names_its_process_is_damaged(make_plain):
+    plain = make_plain()
+    plain.write("services: {one: {image: 'rootfs:../tree', command: sleep 1000, network_mode: host}}")
+    plain.orchestra("up", "-d")
+    before = plain.processes()
+    Path(plain.home.stack("stack").container("stack-one-1"), "state.json").write_text("{")
+    os.kill(before["orchestra-super"][0], signal.SIGKILL)
+    assert "Started" not in plain.orchestra("up", "-d").stderr
+    assert plain.orchestra("exec", "-T", "one", "echo", "ok").stdout == "ok\n"
+    assert plain.processes()["sleep"] == before["sleep"]
+    plain.orchestra("down", "-t", "0")
+    eventually(lambda: not plain.processes(), 60)
+
+
 def test_rules_that_are_flushed_come_back_and_an_internal_network_leaks_nothing(make_plain):
     plain, port = make_plain(), free_port()
     plain.write(STACK.format(port=port))

@@ -21,6 +21,7 @@ from orchestra.driver.local.net.mark import home_hash
 from orchestra.driver.local.record import load_record
 from orchestra.home import is_rootless
 from orchestra.linux import cgroup, namespaces
+from orchestra.linux.mounts.roots import processes_over
 from orchestra.linux.network.namespace import is_pinned
 from orchestra.linux.readiness import readable
 from orchestra.model.names import short_id
@@ -111,15 +112,8 @@ def _find_rooted(home: Home, stack: str) -> dict[int, str]:
     if container_group(home, stack, "any"):
         return {}
     above = f"{home.snapshots}/containers/{stack}"
-    uppers = {name: f"{above}/{name}/fs" for name in _directories(above)}
-    lost = {name: path for name, path in uppers.items() if not _has_record(home, stack, name)}
-    found = {}
-    for pid in filter(str.isdecimal, os.listdir("/proc") if lost else ()):
-        with contextlib.suppress(OSError):
-            if not namespaces.is_ours("mnt", int(pid)):
-                root = _root_of(pid)
-                found.update({int(pid): name for name, path in lost.items() if _is_over(pid, root, path)})
-    return found
+    lost = [f"{above}/{name}/fs" for name in _directories(above) if not _has_record(home, stack, name)]
+    return {pid: os.path.basename(os.path.dirname(path)) for pid, path in processes_over(lost).items()}
 
 
 def _has_record(home: Home, stack: str, name: str) -> bool:
@@ -127,19 +121,6 @@ def _has_record(home: Home, stack: str, name: str) -> bool:
         return load_record(home.stack(stack).container(name)) is not None
     except DamagedFile:
         return False
-
-
-def _root_of(pid: str) -> bytes:
-    """The line of /proc/PID/mountinfo for what is mounted at its root; empty if there is none."""
-    with open(f"/proc/{pid}/mountinfo", "rb") as file:
-        return next((line for line in file if line.split(b" ", 5)[4] == b"/"), b"")
-
-
-def _is_over(pid: str, root: bytes, upper: str) -> bool:
-    """Whether that is an overlay that writes to this directory, or the directory itself, as a copy is."""
-    if b" - overlay " in root:
-        return f"upperdir={upper}" in root.decode("unicode_escape").rstrip().split(" ")[-1].split(",")
-    return os.path.isdir(upper) and os.path.samestat(os.stat(f"/proc/{pid}/root"), os.stat(upper))
 
 
 def end_if_left(home: Home, stack: str, container_id: str) -> None:
