@@ -120,6 +120,8 @@ class Program:
         except (OrchestraError, OSError) as failure:
             self._failure = failure
         finally:
+            if self.terminal >= 0:
+                _forget_keys(self._fds[0])
             for fd in self._fds:
                 os.close(fd)
             os.eventfd_write(self._over, 1)
@@ -174,6 +176,15 @@ class Program:
             with contextlib.suppress(BrokenPipeError):
                 while view:
                     view = view[os.write(self._fds[stream], view) :]
+
+
+def _forget_keys(fd: int) -> None:
+    """Those that were typed and not read would make an error of the end of file at the other end (unix(7))."""
+    with socket.socket(fileno=os.dup(fd)) as ours:
+        ours.setblocking(True)
+        ours.shutdown(socket.SHUT_RD)
+        while ours.recv(_CHUNK):
+            pass
 
 
 def _send(connection: socket.socket, waiting: bytearray) -> None:

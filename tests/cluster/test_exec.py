@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import threading
 
@@ -141,6 +142,55 @@ def test_a_terminal_has_a_size_and_keys(begin):
     assert program.wait() == 0
     assert sorted(heard) == [(PONG, b"alive"), (0, b"\3"), (4, b'{"Width": 120, "Height": 40}')]
     assert not program.is_stopped
+
+
+class Raw:
+    """A session whose connection has the output as it is, and whose other end is ``far``."""
+
+    first = b""
+
+    def __init__(self) -> None:
+        self.connection, self.far = socket.socketpair()
+
+    def received(self, data):
+        yield 1, data
+
+    def rendered(self, data):
+        return data
+
+    def answers(self):
+        return b""
+
+    def ended(self):
+        return None
+
+    def resized(self, rows, columns):
+        return b""
+
+    def exit_code(self):
+        return 0
+
+    def close(self):
+        self.connection.close()
+
+
+def write_until_full(fd):
+    os.set_blocking(fd, False)
+    try:
+        while True:
+            os.write(fd, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(fd, True)
+
+
+def test_keys_that_the_program_does_not_read_are_no_error_at_its_end():
+    session = Raw()
+    with Program(session, ()) as program, session.far:
+        write_until_full(program.terminal)
+        session.far.send(b"bye")
+        session.far.shutdown(socket.SHUT_WR)
+        assert [os.read(program.terminal, 100), os.read(program.terminal, 100)] == [b"bye", b""]
+        assert program.wait() == 0
 
 
 def test_a_connection_that_breaks_is_no_end_of_the_program(begin):
