@@ -163,6 +163,9 @@ class Program:
                 data = connection.recv(_CHUNK)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return True
+            except ConnectionResetError:
+                # The program has ended without all of its input, unless the session knows of no exit code.
+                return False
             except OSError as error:
                 raise TemporaryError(f"the connection to the program broke off: {error}") from error
             if not data:
@@ -194,5 +197,7 @@ def _send(connection: socket.socket, waiting: bytearray) -> None:
             del waiting[: connection.send(waiting)]
     except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
         return
+    except (BrokenPipeError, ConnectionResetError):
+        waiting.clear()  # the program has ended, and what it has said is still to be read
     except OSError as error:
         raise TemporaryError(f"the connection to the program broke off: {error}") from error

@@ -6,16 +6,22 @@ https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Exec
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 from orchestra.cluster.handover import taken_over
 from orchestra.cluster.multiplex import Demultiplexer
 from orchestra.cluster.program import OUTPUT
+from orchestra.errors import TemporaryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from orchestra.cluster.manager import Manager
+
+
+_LOOKS, _PAUSE = 20, 0.1
+"""For the exit code, and seconds between them."""
 
 
 class SwarmSession:
@@ -51,7 +57,14 @@ class SwarmSession:
         return b""
 
     def exit_code(self) -> int:
-        return int(self._manager.get(f"/exec/{self._exec}/json")["ExitCode"])
+        """Raises TemporaryError if it still runs: then its connection was lost."""
+        for _look in range(_LOOKS):
+            found = self._manager.get(f"/exec/{self._exec}/json")
+            if not found.get("Running") and found.get("ExitCode") is not None:
+                return int(found["ExitCode"])
+            # The engine hears of the end of the output before it hears of that of the program.
+            time.sleep(_PAUSE)
+        raise TemporaryError("the connection to the program broke off")
 
     def close(self) -> None:
         self._resources.close()

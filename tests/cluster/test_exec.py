@@ -193,6 +193,21 @@ def test_keys_that_the_program_does_not_read_are_no_error_at_its_end():
         assert program.wait() == 0
 
 
+def test_a_program_may_end_without_reading_its_input():
+    session = Raw()
+    reading, writing = os.pipe()
+    out, its_out = os.pipe()
+    write_until_full(writing)
+    with Program(session, (reading, its_out, its_out)) as program:
+        assert session.far.recv(1)
+        session.far.send(b"bye")
+        session.far.close()
+        assert os.read(out, 100) == b"bye"
+        assert program.wait() == 0
+    for fd in (reading, writing, out, its_out):
+        os.close(fd)
+
+
 def test_a_connection_that_breaks_is_no_end_of_the_program(begin):
     program, stdin, stdout, stderr = begin(lambda remote: remote.send(1, b"half"))
     assert stdout.read() == b"half"
