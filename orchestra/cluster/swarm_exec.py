@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestra.cluster.handover import taken_over
+from orchestra.cluster.manager import Denied
 from orchestra.cluster.multiplex import Demultiplexer
 from orchestra.cluster.program import OUTPUT
 from orchestra.errors import TemporaryError
@@ -30,6 +31,7 @@ class SwarmSession:
     def __init__(self, manager: Manager, container: str, body: Mapping[str, object]) -> None:
         self._manager = manager
         self._terminal = bool(body.get("Tty"))
+        self._size: dict[str, int] = {}
         self._exec = manager.post(f"/containers/{container}/exec", body)["Id"]
         self._resources = contextlib.ExitStack()
         begin = {"Detach": False, "Tty": self._terminal}
@@ -39,6 +41,8 @@ class SwarmSession:
 
     def received(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         if self._terminal:
+            if self._size:
+                self._resize()
             yield OUTPUT, data
         else:
             yield from self._demultiplexer.feed(data)
@@ -53,8 +57,17 @@ class SwarmSession:
         return None
 
     def resized(self, rows: int, columns: int) -> bytes:
-        self._manager.post(f"/exec/{self._exec}/resize", None, h=rows, w=columns)
+        self._size = {"h": rows, "w": columns}
+        self._resize()
         return b""
+
+    def _resize(self) -> None:
+        """The engine refuses it before the program has begun, and when it has ended."""
+        try:
+            self._manager.post(f"/exec/{self._exec}/resize", None, **self._size)
+        except Denied:
+            return
+        self._size = {}
 
     def exit_code(self) -> int:
         """Raises TemporaryError if it still runs: then its connection was lost."""

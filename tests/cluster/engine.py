@@ -33,7 +33,8 @@ def running(spec: Object) -> list[str]:
 class Engine:
     """items: by kind and name. seen: requests, as ``POST /services/create``. faults: answers to give first.
 
-    leftover: tasks of services that were removed.
+    leftover: tasks of services that were removed. program: speaks for one that exec runs; looks: how often it is asked
+    for in vain whether it has ended.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,9 @@ class Engine:
         self.states: Callable[[Object], list[str]] = running
         self.update: Callable[[Object], Object] = lambda _spec: {"State": "completed"}
         self.manages = True
+        self.program: Callable[[socket.socket], object] = lambda _connection: None
+        self.sizes: list[tuple[int, int]] = []
+        self.looks = 0
         self.leftover: list[Object] = []
         self.node_state = "ready"
         self.told: queue.SimpleQueue[Object] = queue.SimpleQueue()
@@ -132,6 +136,21 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, {"Swarm": {"ControlAvailable": engine.manages}})
             case ("GET", "events"):
                 self._tell()
+            case ("POST", "containers", _, "exec"):
+                self._answer(201, {"Id": "program"})
+            case ("POST", "exec", _, "start"):
+                self.send_response(101)
+                self.send_header("Connection", "Upgrade")
+                self.send_header("Upgrade", "tcp")
+                self.end_headers()
+                self.close_connection = True
+                engine.program(self.connection)
+            case ("POST", "exec", _, "resize"):
+                engine.sizes.append((int(query["h"]), int(query["w"])))
+                self._answer(200, {})
+            case ("GET", "exec", _, "json"):
+                self._answer(200, {"Running": engine.looks > 0, "ExitCode": None if engine.looks else 3})
+                engine.looks -= 1
             case ("GET", "nodes"):
                 self._answer(
                     200, [{"ID": "n1", "Description": {"Hostname": "node-1"}, "Status": {"State": engine.node_state}}]
