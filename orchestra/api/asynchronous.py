@@ -72,6 +72,18 @@ async def in_thread_until_stopped(function: Callable[[int], T]) -> T:
         return await call.wait()
 
 
+async def in_thread_to_its_end(function: Callable[[int], T]) -> T:
+    """When this is cancelled, the call is given up, and over when this returns: it can do nothing afterwards."""
+    with Call(function) as call:
+        try:
+            return await call.wait()
+        except BaseException:
+            with CancelScope(shield=True):
+                call.give_up()
+                await call.end()
+            raise
+
+
 class AsyncOpening:
     """The asynchronous side of an ``Opening``. Cancelled, it takes down what has come up so far."""
 
@@ -79,15 +91,11 @@ class AsyncOpening:
         self._opening = opening
 
     async def open(self) -> AsyncRunningStack:
-        with Call(self._opening.open) as call:
-            try:
-                return AsyncRunningStack(await call.wait())
-            except BaseException:
-                with CancelScope(shield=True):
-                    call.give_up()
-                    await call.end()
-                    await in_thread(self._opening.close)  # it may have come up just before
-                raise
+        try:
+            return AsyncRunningStack(await in_thread_to_its_end(self._opening.open))
+        except BaseException:
+            await self.close()  # it may have come up just before
+            raise
 
     async def close(self) -> None:
         with CancelScope(shield=True):
@@ -148,10 +156,10 @@ class AsyncRunningStack:
         return await in_thread(partial(self._stack.wait, *services))
 
     async def up(self, *services: str, wait: bool = True, timeout: float | None = None) -> None:
-        await in_thread(partial(self._stack.up, *services, wait=wait, timeout=timeout))
+        await in_thread_to_its_end(lambda stop: self._stack._up(stop, services, wait, timeout))
 
     async def scale(self, service: str, count: int, *, wait: bool = True, timeout: float | None = None) -> None:
-        await in_thread(partial(self._stack.scale, service, count, wait=wait, timeout=timeout))
+        await in_thread_to_its_end(lambda stop: self._stack._scale(stop, service, count, wait, timeout))
 
     async def start(self, *services: str, wait: bool = True, timeout: float | None = None) -> None:
         await in_thread(partial(self._stack.start, *services, wait=wait, timeout=timeout))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestra.api.errors import ExecError, StackError, UpError
+from orchestra.control.conversation import GivenUp
 from orchestra.driver import Part
 from orchestra.errors import UserError
 from orchestra.model.project import Chosen
@@ -174,16 +175,29 @@ class RunningStack:
 
     def up(self, *services: str, wait: bool = True, timeout: float | None = None) -> None:
         """Have everything as the file says again, which may have changed. wait, timeout: as for ``start``."""
-        chosen = replace(self._chosen[0], services=services or self._chosen[0].services)
-        self._chosen.append(chosen)
-        self._check_up(up(begin_up(self._context, chosen), UpOptions(chosen, Changes(), wait, timeout)))
+        self._up(None, services, wait, timeout)
+
+    def _up(self, stop: int | None, services: tuple[str, ...], wait: bool, timeout: float | None) -> None:
+        """stop: a descriptor; once it is readable, this raises GivenUp, and asks for nothing more."""
+        self._ask(stop, replace(self._chosen[0], services=services or self._chosen[0].services), wait, timeout)
 
     def scale(self, service: str, count: int, *, wait: bool = True, timeout: float | None = None) -> None:
         """Have so many containers of a service. wait, timeout: as for ``start``. Raises UpError."""
+        self._scale(None, service, count, wait, timeout)
+
+    def _scale(self, stop: int | None, service: str, count: int, wait: bool, timeout: float | None) -> None:
+        """stop: as for ``_up``."""
         chosen = Chosen((service,), scale={service: count}, automatic_ports=self._chosen[0].automatic_ports)
+        self._ask(stop, chosen, wait, timeout)
+
+    def _ask(self, stop: int | None, chosen: Chosen, wait: bool, timeout: float | None) -> None:
         self._chosen.append(chosen)
         beginning = begin_up(self._context, chosen)
-        self._check_up(up(beginning, UpOptions(chosen, Changes(), wait, timeout)))
+        try:
+            self._check_up(up(beginning, UpOptions(chosen, Changes(), wait, timeout), stop=stop))
+        except GivenUp:
+            beginning.client.dismiss()
+            raise
 
     def start(self, *services: str, wait: bool = True, timeout: float | None = None) -> None:
         """Start containers that exist, and those that they depend on. What runs already is left alone.

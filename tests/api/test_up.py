@@ -264,6 +264,20 @@ def test_a_kept_stack_goes_on_coming_up_when_the_wait_is_cancelled(home, write):
     assert "kept" not in stacks(home)
 
 
+@pytest.mark.parametrize("change", ["up", "scale"])
+def test_what_was_asked_for_and_given_up_does_not_come_after_the_end(home, write, change):
+    path = write(SLOW.replace("healthcheck", "x-healthcheck"))
+
+    async def program(seconds):
+        async with orchestra.up(path, name="brief") as shop:
+            with anyio.move_on_after(seconds):
+                await (shop.up() if change == "up" else shop.scale("web", 2))
+
+    for seconds in (0.0, 0.01, 0.03):
+        anyio.run(program, seconds)
+        assert "brief" not in stacks(home)
+
+
 def test_another_process_that_waits_is_not_held_by_a_stack_that_stays(stack, file):
     """Of threads that still wait, none keeps the interpreter from exiting."""
     script = (
