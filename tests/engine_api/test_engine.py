@@ -306,6 +306,22 @@ def test_an_image_is_built_tagged_saved_loaded_and_removed(engine):
     engine.delete("/images/made:1")
 
 
+@pytest.mark.parametrize("condition", ["not-running", "next-exit"])
+def test_the_end_of_one_that_is_restarted_is_waited_for(condition, engine):
+    program = "until [ -e /go ]; do sleep 0.1; done; rm /go; exit 3"
+    engine.create("again", "sh", "-c", program, host={"Init": True, "RestartPolicy": {"Name": "always"}})
+    engine.post("/containers/again/start")
+    with engine.connect() as connection:
+        path = f"/v1.47/containers/again/wait?condition={condition}"
+        connection.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        assert b" 200 " in connection.recv(65536)  # it waits by now
+        identifier = engine.post("/containers/again/exec", {"Cmd": ["touch", "/go"]}).json["Id"]
+        engine.post(f"/exec/{identifier}/start", {"Detach": True})
+        assert re.search(rb'"StatusCode": ?3\b', read_all(connection))
+
+
 def test_images_are_pruned_by_their_labels_and_age(engine):
     def build(name, label):
         archive = io.BytesIO()

@@ -13,7 +13,7 @@ from orchestra.engine_api.filters import parse_filters
 from orchestra.engine_api.moment import parse_moment
 from orchestra.errors import UserError
 from orchestra.linux.process import parse_signal
-from orchestra.model.observed import Exited
+from orchestra.model.observed import Exited, Running
 from orchestra.model.request import (
     KillRequest,
     PauseRequest,
@@ -150,6 +150,8 @@ def wait(world: World, exchange: Exchange) -> None:
         if condition == "removed":
             return False
         ended = now.container.status
+        if isinstance(status, Running):  # its end counts, also if it is started again, or has been by now
+            return not isinstance(ended, Running) or ended.pid != status.pid
         if condition == "not-running":
             return not now.runs and not world.is_restarting(now)
         return isinstance(ended, Exited) and ended.started_at != before
@@ -171,7 +173,8 @@ def _await(
             now = world.look_again(found)
             last = now or last
             if is_over(now):
-                return (last if code is None or now else _with_code(last, code)), False
+                has_ended = now is not None and not now.runs
+                return (last if code is None or has_ended else _with_code(last, code)), False
             event = listener.get(PATIENCE)
             if event is not None and event.id == found.id and event.action == "die":
                 code = int(event.attributes.get("exitCode", "0"))
@@ -180,7 +183,7 @@ def _await(
 
 
 def _with_code(found: Found, code: int) -> Found:
-    """As it ended, if it was gone before it could be looked at."""
+    """As it ended, if it was gone, or runs again, before it could be looked at."""
     from orchestra.record import replace
 
     status = Exited(code, 0.0, 0.0)
