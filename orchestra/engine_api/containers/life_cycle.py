@@ -195,13 +195,20 @@ def remove(world: World, exchange: Exchange) -> None:
     found = world.find(exchange.parameters["name"])
     if request.flag("link"):
         raise bad_request("links cannot be removed")
-    if found.runs and not request.flag("force"):
+    if not request.flag("force") and (standing := _standing(world, found)):
         raise conflict(
-            f'cannot remove container "/{found.name}": container is {"paused" if found.is_paused else "running"}: '
+            f'cannot remove container "/{found.name}": container is {standing}: '
             "stop the container before removing or force remove"
         )
     remove_container(world, found, volumes=request.flag("v"))
     exchange.empty()
+
+
+def _standing(world: World, found: Found) -> str:
+    """Empty for one that has ended for good, or was never started."""
+    if found.runs:
+        return "paused" if found.is_paused else "running"
+    return "restarting" if world.is_restarting(found) else ""
 
 
 def remove_container(world: World, found: Found, *, volumes: bool) -> None:
