@@ -128,6 +128,24 @@ def test_attestations_that_cannot_be_fetched(tmp_path):
     assert f"registry {host} cannot be reached" in failed.stderr
 
 
+def test_attestations_that_the_disk_has_changed_are_not_shown(tmp_path):
+    stack = Orchestra(tmp_path / "compose.yaml", tmp_path / "home")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    stack.run("image", "build", "-q", "--provenance", "true", "-t", "x:1", str(tmp_path))
+    [path] = [
+        one
+        for one in (tmp_path / "home/data/content/blobs/sha256").iterdir()
+        if b"resolvedDependencies" in one.read_bytes()
+    ]
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes().replace(b"slsa.dev", b"slsa.def"))
+    for command in (("inspect", "--attestations", "x:1"), ("save", "-o", str(tmp_path / "x.tar"), "x:1")):
+        failed = stack.run("image", *command, code=None)
+        assert failed.returncode != 0
+        assert f"{path} is damaged" in failed.stderr
+        assert "slsa.def" not in failed.stdout
+
+
 def test_platforms_and_attestations_go_through_an_archive(tmp_path):
     here, there = (Orchestra(tmp_path / "compose.yaml", tmp_path / name) for name in ("here", "there"))
     (tmp_path / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY Dockerfile /$TARGETARCH\n")

@@ -5,6 +5,7 @@ They come with an image that was built or loaded here. Pulling leaves them in th
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,14 @@ def read_statements(
 
 def _read(content: ContentStore, blob: Descriptor) -> dict[str, Any]:
     with content.open(blob.digest) as file:
-        try:
-            found = json.load(file)
-        except (ValueError, RecursionError) as error:
-            raise FatalError(f"attestation {blob.digest} is not JSON: {error}") from error
+        data = file.read(LIMIT)
+    if f"sha256:{hashlib.sha256(data).hexdigest()}" != blob.digest:
+        hint = "remove it with `orchestra image fsck --repair`"
+        raise FatalError(f"attestation {content.path(blob.digest)} is damaged", hint=hint)
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FatalError(f"attestation {blob.digest} is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise FatalError(f"attestation {blob.digest} is not a statement")
     return found
