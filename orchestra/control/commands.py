@@ -114,6 +114,7 @@ class Commands:
         self._revisions = Revisions(stack_home)
         self.follower = Follower(stack_home, engine.announce, clock)
         self._halted: Callable[[Desired], Desired] | None = None
+        self._ups = 0  # under way
 
     @property
     def wanted(self) -> Desired:
@@ -132,6 +133,13 @@ class Commands:
         """Raises UserError if a ``down`` comes in between, or has come since the ``up`` was requested, and if it would
         do anything else than was reviewed, or is an edit of files that are not followed any more.
         """
+        self._ups += 1
+        try:
+            return await self._up(request, new)
+        finally:
+            self._ups -= 1
+
+    async def _up(self, request: UpRequest, new: Desired) -> UpResult:
         changes = request.changes
         if request.edit and request.follow is not None:
             changes = self._changes_of_edit(changes, request.follow, new)
@@ -329,6 +337,20 @@ class Commands:
         """Until the next command, have the engine see what is wanted with this change, which is not written down."""
         self._halted = change
         self._engine.set_desired(change(self._wanted))
+
+    async def follow_refusals(self) -> None:
+        """Write down what has gone back to its earlier definition when the ``up`` that would do so has ended with the
+        supervisor that carried it out: until cancelled.
+        """
+
+        def has_gone_back(desired: Desired, observed: Observed, plan: Plan) -> bool:
+            if self._ups or not desired.earlier or not plan.converged:
+                return False
+            return go_back(desired, observed) is not desired
+
+        while True:
+            await self._engine.wait(has_gone_back)
+            await self.want(lambda current: go_back(current, self._engine.observed), unasked=True)
 
     async def end_updates(self, change: Callable[[Desired], Desired], failed: tuple[FailedUpdate, ...]) -> None:
         """See ``follow_updates``. What is rolled back is another revision."""

@@ -82,6 +82,7 @@ class Host:
             tasks.start_soon(self._keep_history, name="history of events")
             tasks.start_soon(self._engine.run, name="engine")
             tasks.start_soon(follow_updates, self._engine, self._commands.end_updates, name="ends of updates")
+            tasks.start_soon(self._commands.follow_refusals, name="ends of refused changes")
             tasks.start_soon(self._one_offs.keep_books, name="one-off commands")
             tasks.start_soon(self._server.serve, control, name="control socket")
             tasks.start_soon(self._commands.follower.keep, name="follower of files")

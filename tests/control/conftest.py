@@ -14,6 +14,7 @@ import pytest
 from orchestra.control.client import Client
 from orchestra.control.host import Host
 from orchestra.driver.fake.driver import FakeDriver
+from orchestra.driver.fake.faults import Faults
 from orchestra.driver.fake.world import World
 from orchestra.home import Home
 from orchestra.linux import unix_socket
@@ -89,6 +90,7 @@ class Supervised:
         (tmp_path / "run/stacks/s").mkdir(parents=True)
         (tmp_path / "data/stacks/s").mkdir(parents=True)
         self.world = World(StackName("s"), time.time, programs)
+        self.faults = Faults()
         self.listening = unix_socket.listen(self.home.control_socket)
         self.ended = anyio.Event()
 
@@ -106,7 +108,7 @@ class Supervised:
             await anyio.wait_readable(self.listening)
             self.ended = anyio.Event()
             with self.listening.dup() as control:
-                await Host(self.home, FakeDriver(self.world)).run(control)
+                await Host(self.home, FakeDriver(self.world, self.faults)).run(control)
             self.ended.set()
 
     async def ask(self, question, hear=None, desired=None):

@@ -8,6 +8,7 @@ import stat
 import time
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
@@ -17,7 +18,7 @@ from orchestra.control.desired_file import load_desired
 from orchestra.control.host import ForkServer, Host
 from orchestra.driver.fake.driver import FakeDriver
 from orchestra.driver.fake.program import Program, Run, one_shot
-from orchestra.errors import EnvironmentLack, OrchestraError, TemporaryError
+from orchestra.errors import EnvironmentLack, FatalError, OrchestraError, TemporaryError
 from orchestra.linux import unix_socket
 from orchestra.model.codec import encode
 from orchestra.model.event import ActionEvent, ContainerEvent, SnapshotEvent
@@ -177,6 +178,27 @@ async def test_a_client_that_hangs_up_does_not_stop_the_work(supervised):
             while len(s.happened("started")) < 2:
                 await s.ask(PingRequest())
     assert [name for _, name in s.happened("started")] == ["s-db-1", "s-web-1"]
+
+
+async def test_what_has_gone_back_is_written_down_although_the_supervisor_that_was_asked_is_killed(supervised):
+    s = supervised()
+    old, new = stack(service("web")), stack(service("web", config_hash="web v2"))
+    async with s.running():
+        await s.up(old)
+        s.faults.latency = 1e6  # nothing is done any more
+        with unix_socket.connect(s.home.control_socket) as connection:
+            request = UpRequest(asked_at=time.time())
+            connection.sendall(wire.encode_request(request, json.dumps(encode(new)).encode()))
+            while load_desired(s.home).containers[0].config_hash != "web v2":
+                await anyio.lowlevel.checkpoint()
+    s.faults.latency = 0.0
+    s.faults.fail("check", "s-web-1", [FatalError("the kernel will not")])
+    async with s.running():
+        with anyio.fail_after(10):
+            while load_desired(s.home).containers[0].config_hash != "web v1":
+                await s.ask(PingRequest())
+    assert load_desired(s.home).earlier == ()
+    assert s.happened("stopping") == []
 
 
 async def test_a_failed_up_takes_nothing_back_and_the_next_one_carries_on(supervised):
