@@ -37,6 +37,7 @@ LINES = 5000
 HASTE = 1000
 """Lines a second."""
 PATIENCE = 90
+DROPPED = "ERR_NETWORK_CHANGED"
 WIDTHS = (360, 700, 2000)
 HIDDEN = """
 // Texts that go out of their box, and edges that go through a box.
@@ -60,10 +61,23 @@ class Browser:
         self.driver = start_browser(Path(directory))
         self.address = f"http://127.0.0.1:{served.port}"
         self.served = served
+        self.errors: list[str] = []
+        self.drops = 0
 
     def open(self, role="operator"):
-        self.driver.get(f"{self.address}/?token={self.served.tokens[role]}")
-        self.find("#view-graph .node")
+        address = f"{self.address}/?token={self.served.tokens[role]}"
+        self.driver.get(address)
+        self.until(lambda: self._has_graph(address))
+
+    def _has_graph(self, address):
+        """Chromium drops requests while another test changes the network: then the page is loaded again."""
+        if self.driver.find_elements(By.CSS_SELECTOR, "#view-graph .node"):
+            return True
+        self._read_log()
+        if self.drops:
+            self.drops = 0
+            self.driver.get(address)
+        return False
 
     def until(self, question):
         return WebDriverWait(self.driver, PATIENCE, 0.1).until(lambda _driver: question())
@@ -85,7 +99,16 @@ class Browser:
 
     def complaints(self):
         """Of the browser itself: errors of scripts, and what the page's policy has refused."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        self._read_log()
+        found, self.errors, self.drops = self.errors, [], 0
+        return found
+
+    def _read_log(self):
+        for entry in self.driver.get_log("browser"):
+            if DROPPED in entry["message"]:
+                self.drops += 1
+            elif entry["level"] == "SEVERE":
+                self.errors.append(entry["message"])
 
 
 @pytest.fixture(scope="module")
