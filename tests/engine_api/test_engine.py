@@ -322,15 +322,6 @@ def test_the_end_of_one_that_is_restarted_is_waited_for(condition, engine):
         assert re.search(rb'"StatusCode": ?3\b', read_all(connection))
 
 
-def test_one_that_waits_to_be_restarted_is_only_removed_by_force(engine):
-    engine.create("failing", "false", host={"RestartPolicy": {"Name": "always"}})
-    engine.post("/containers/failing/start")
-    eventually(lambda: engine.get("/containers/failing/json")["RestartCount"] > 4)  # so that it waits for a while
-    eventually(lambda: engine.get("/containers/failing/json")["State"]["Status"] == "restarting")
-    assert "restarting" in engine.ask("DELETE", "/containers/failing", status=409).json["message"]
-    engine.delete("/containers/failing", force=1)
-
-
 def test_images_are_pruned_by_their_labels_and_age(engine):
     def build(name, label):
         archive = io.BytesIO()

@@ -172,7 +172,8 @@ def _await(
         while True:
             now = world.look_again(found)
             last = now or last
-            if is_over(now):
+            runs_again = writer is not None and now is not None and now.runs
+            if is_over(now) and not (runs_again and code is None):  # how it ended is told by the event
                 has_ended = now is not None and not now.runs
                 return (last if code is None or has_ended else _with_code(last, code)), False
             event = listener.get(PATIENCE)
@@ -195,20 +196,13 @@ def remove(world: World, exchange: Exchange) -> None:
     found = world.find(exchange.parameters["name"])
     if request.flag("link"):
         raise bad_request("links cannot be removed")
-    if not request.flag("force") and (standing := _standing(world, found)):
+    if found.runs and not request.flag("force"):
         raise conflict(
-            f'cannot remove container "/{found.name}": container is {standing}: '
+            f'cannot remove container "/{found.name}": container is {"paused" if found.is_paused else "running"}: '
             "stop the container before removing or force remove"
         )
     remove_container(world, found, volumes=request.flag("v"))
     exchange.empty()
-
-
-def _standing(world: World, found: Found) -> str:
-    """Empty for one that has ended for good, or was never started."""
-    if found.runs:
-        return "paused" if found.is_paused else "running"
-    return "restarting" if world.is_restarting(found) else ""
 
 
 def remove_container(world: World, found: Found, *, volumes: bool) -> None:
