@@ -45,9 +45,10 @@ def _texts(service: Service, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _labels(labels: object, path: Path) -> Iterator[tuple[Path, str]]:
+    """Values of labels may have tabs, as with Docker: they are texts, and never fields of a line."""
     if isinstance(labels, dict):
         for key, value in labels.items():
-            yield (*path, key), f"{key}{value}"
+            yield (*path, key), key + str(value).replace("\t", " ")
 
 
 def _check(place: Path, text: str, context: Context) -> None:

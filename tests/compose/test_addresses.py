@@ -118,6 +118,13 @@ def test_control_characters_in_labels_of_networks_and_volumes_are_refused(folder
     assert shown.count("a line break is not allowed here") == 2
 
 
+def test_values_of_labels_may_have_tabs(folder):
+    loaded = folder.load('services: {s: {image: x, labels: {a: "b\\tc"}}}\n')
+    (spec,) = loaded.desired.containers
+    assert spec.labels["a"] == "b\tc"
+    assert "the control character" in folder.refused('services: {s: {image: x, labels: {"a\\tb": c}}}\n')
+
+
 def test_ports_without_an_address_are_published_where_the_network_says(folder):
     loaded = folder.load("""
 services:

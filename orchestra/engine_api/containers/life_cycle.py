@@ -173,7 +173,7 @@ def _await(
             now = world.look_again(found)
             last = now or last
             runs_again = writer is not None and now is not None and now.runs
-            if is_over(now) and not (runs_again and code is None):  # how it ended is told by the event
+            if is_over(now) and not (runs_again and code is None):  # the event will say how it ended
                 has_ended = now is not None and not now.runs
                 return (last if code is None or has_ended else _with_code(last, code)), False
             event = listener.get(PATIENCE)
