@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import contextlib
+import fcntl
 import json
 import os
 import platform
@@ -283,6 +284,13 @@ def seconds_table(tools: list[Tool]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def wait_until_over(home: Path) -> None:
+    """The processes of stacks that are down leave a moment later: each fork server has a lock while it lives."""
+    for path in home.glob("run/stacks/*/fork.lock"):
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", required=True)
@@ -335,6 +343,7 @@ def main() -> None:
         machine = f"Linux {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         text = f"{machine}, medians of {options.rounds} rounds.\n\n"
         text += table(tools)
+        wait_until_over(home)
     print(text)
     if options.write:
         before, _, rest = options.write.read_text().partition("<!-- table -->\n")
