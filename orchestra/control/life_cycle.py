@@ -26,7 +26,7 @@ from orchestra.model.result import (
     StopResult,
     WaitResult,
 )
-from orchestra.plan.action import StopContainer
+from orchestra.plan.action import StartContainer, StopContainer
 from orchestra.plan.desire import after_restart, apart, leave, restart, start, stop, without_containers
 from orchestra.plan.done import Standing, judge_removal, judge_stop
 from orchestra.plan.removal import orphans
@@ -277,9 +277,12 @@ class LifeCycle:
         )
 
     def _is_stopping(self, services: Collection[str]) -> bool:
-        """Whether a stop is under way: a container may have exited, but what its hooks have written is not told yet."""
+        """Whether a stop is under way: a container may have exited, but what its hooks have written is not told yet.
+
+        Or a start that was under way before: the container may run again once that has ended.
+        """
         actions = self._engine.in_flight(begun=True).values()
-        names = (action.name for action in actions if isinstance(action, StopContainer))
+        names = (action.name for action in actions if isinstance(action, (StartContainer, StopContainer)))
         seen = self._engine.observed.containers
         return any(name in seen and seen[name].service in services for name in names)
 

@@ -172,9 +172,10 @@ def _await(
         while True:
             now = world.look_again(found)
             last = now or last
-            runs_again = writer is not None and now is not None and now.runs
-            if is_over(now) and not (runs_again and code is None):  # the event will say how it ended
-                has_ended = now is not None and not now.runs
+            has_ended = now is not None and isinstance(now.container.status, Exited)
+            # It runs again, or is just being started again: the event will say how it ended.
+            is_unknown = writer is not None and found.runs and now is not None and not has_ended and code is None
+            if is_over(now) and not is_unknown:
                 return (last if code is None or has_ended else _with_code(last, code)), False
             event = listener.get(PATIENCE)
             if event is not None and event.id == found.id and event.action == "die":
