@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestra.linux.mounts import mount
+from tests.examples.conftest import eventually
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def test_a_full_file_system_is_reported_where_it_cannot_be_logged(write_stack, t
         stack.run("down")
         assert_nothing_was_made(home)
     finally:
-        mount.unmount(str(home))
+        eventually(lambda: mount.unmount(str(home)) is None)  # the supervisor leaves a moment after down
 
 
 def test_a_command_that_does_not_exist_is_named(write_stack, tmp_path):
