@@ -15,6 +15,7 @@ import time
 from errno import EINVAL, ENOTTY, EPERM, ESRCH
 
 from orchestra.linux import whole_files
+from orchestra.linux.readiness import readable
 from orchestra.linux.syscall import (
     SYS_CLONE3,
     SYS_CLOSE_RANGE,
@@ -318,6 +319,17 @@ def send_signal(process: Process, number: int) -> None:
         signal.pidfd_send_signal(fd, number)
     finally:
         os.close(fd)
+
+
+def kill_and_wait(process: Process) -> None:
+    """Return when it has ended, which it may have before. PermissionError if it is another user's."""
+    with contextlib.suppress(ProcessLookupError):
+        fd = open_pidfd(process)
+        try:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            readable(fd)
+        finally:
+            os.close(fd)
 
 
 def exit_code(status: int) -> int:

@@ -13,7 +13,6 @@ import shutil
 import signal
 
 from orchestra.linux import process
-from orchestra.linux.readiness import readable
 
 INSTALL = "sudo apt install passt on Debian and Ubuntu, sudo dnf install passt on Fedora, sudo pacman -S passt on Arch"
 PASTA, SLIRP = "pasta", "slirp4netns"
@@ -47,13 +46,8 @@ def connect(network: str) -> list[str]:
 def disconnect(network: str) -> None:
     """End all that run for a network at this path, also for an earlier one. Returns when they have ended."""
     for found in _find(network):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            pidfd = process.open_pidfd(found)
-            try:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                readable(pidfd)
-            finally:
-                os.close(pidfd)
+        with contextlib.suppress(PermissionError):
+            process.kill_and_wait(found)
 
 
 def _start_pasta(network: str) -> str:

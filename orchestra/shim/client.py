@@ -182,7 +182,7 @@ def _end_run(files: ContainerDirectory) -> None:
         recorded = files.has("state.json")
         container = files.load_process("state.json") if recorded else None
         if container is not None:
-            _kill_and_wait(container)
+            process.kill_and_wait(container)
         elif recorded:  # damaged: the group tells which process is the first
             group_of(files).kill()
         if not shim_alive(files.path):
@@ -192,20 +192,6 @@ def _end_run(files: ContainerDirectory) -> None:
         else:
             # The container is just being made.
             _await(files.path, lambda: files.has("state.json"))
-
-
-def _kill_and_wait(target: process.Process) -> None:
-    try:
-        pidfd = process.open_pidfd(target)
-    except ProcessLookupError:
-        return
-    try:
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        readable(pidfd)
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(pidfd)
 
 
 class Execution:

@@ -146,13 +146,19 @@ ARTIFACTS = {"etc/hostname", "etc/hosts", "etc/resolv.conf"}
 OF_A_CONTAINER = {"Hostname", "Image"}
 
 
+def make_inputs(work: Path, busybox_root: Path) -> str:
+    """Make the context and the base image below this directory. Returns the reference of the image, without its tag."""
+    for name in ("context", "base"):
+        (work / name).mkdir()
+    make_context(work / "context")
+    return make_base(work / "base", busybox_root)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        for name in ("context", "base", "busybox"):
-            (work / name).mkdir()
-        make_context(work / "context")
-        reference = make_base(work / "base", write_busybox_root(work / "busybox"))
+        (work / "busybox").mkdir()
+        reference = make_inputs(work, write_busybox_root(work / "busybox"))
         began = time.time()
         buildah = ["buildah", f"--root={work}/root", f"--runroot={work}/run", "--storage-driver=vfs"]
         subprocess.run([*buildah, "pull", "-q", f"{reference}:base"], check=True)

@@ -21,8 +21,7 @@ from tests.examples.beside_buildah import (
     DOCKERFILES,
     FROM_BASE,
     NAMES,
-    make_base,
-    make_context,
+    make_inputs,
     orchestra,
     read_images,
     said_in,
@@ -39,10 +38,8 @@ def main(socket: str, docker: str, buildx: str) -> None:
     environment = {**os.environ, "DOCKER_HOST": f"unix://{socket}"}
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        for name in ("context", "base", "busybox"):
-            (work / name).mkdir()
-        make_context(work / "context")
-        reference = make_base(work / "base", write_busybox_root(work / "busybox"))
+        (work / "busybox").mkdir()
+        reference = make_inputs(work, write_busybox_root(work / "busybox"))
         orchestra(work, "image", "pull", "-q", f"{reference}:base")
         orchestra(work, "image", "tag", f"{reference}:base", BASE)
         orchestra(work, "image", "save", "-o", "base.tar", BASE)

@@ -14,8 +14,7 @@ from tests.examples.beside_buildah import (
     FROM_BASE,
     NAMES,
     RECORD,
-    make_base,
-    make_context,
+    make_inputs,
     orchestra,
     read_images,
     said_in,
@@ -57,10 +56,7 @@ DIFFERENT = {
 def ours(tmp_path_factory, busybox_root):
     """Documents and files of the images that one ``orchestra build`` makes, by name."""
     path = tmp_path_factory.mktemp("built")
-    for name in ("context", "base"):
-        (path / name).mkdir()
-    make_context(path / "context")
-    reference = make_base(path / "base", busybox_root)
+    reference = make_inputs(path, busybox_root)
     began = time.time()
     services = {
         name: {"image": f"localhost/{name}", "build": {"context": "context", "dockerfile": str(file)}}

@@ -92,7 +92,7 @@ def test_attestations_go_to_a_registry_with_the_image(tmp_path):
         }
         layers = fetch(host, f"manifests/{attestation['digest']}", "manifest")["layers"]
         statements = [fetch(host, f"blobs/{each['digest']}") for each in layers]
-        # Those of an image that was pulled are fetched when somebody asks for them, and are here then.
+        # A pull leaves them in the registry; the first command that shows them fetches them.
         elsewhere.run("image", "pull", "-q", f"{host}/other:1")
         assert inspect(elsewhere, f"{host}/other:1") == inspect(here, f"{host}/other:1")
         content = ContentStore(f"{elsewhere.home}/data/content")
